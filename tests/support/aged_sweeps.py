@@ -11,7 +11,7 @@ TABLES = {"load_time": "load_id", "drift_session": "id"}
 
 
 def age(path: Path, seconds: float) -> None:
-    """Move all that a sweep's file has measured so far into the past."""
+    """Move the times of all measurements in a sweep's file into the past."""
     with closing(sqlite3.connect(path)) as db, db:
         for table, key in TABLES.items():
             if not has_table(db, table):

@@ -22,18 +22,18 @@ DEFAULT_SCREENSHOTS = Path(__file__).resolve().parents[2] / "build" / "report-sc
 
 
 def programs() -> tuple[str, str]:
-    """Chromium and its driver; skips where either is not installed."""
+    """Return the paths of Chromium and its driver; skip where either is not installed."""
     result = shutil.which("chromium") or shutil.which("chromium-browser")
     driver = shutil.which("chromedriver")
     if result is None or driver is None:
         missing = "chromium" if result is None else "chromedriver (Debian: chromium-driver)"
-        pytest.skip(f"no browser to look at pages with: {missing} is not installed")
+        pytest.skip(f"no browser to open pages: {missing} is not installed")
     return result, driver
 
 
 @contextmanager
 def browser(width_px: int, *, scheme: str = "light") -> Iterator["Page"]:
-    """A browser with a window of this width; a narrow one is a phone, with a finger for a mouse.
+    """Open a browser with a window of this width; a narrow one emulates a phone with touch.
 
     `scheme` is the reader's preference, light or dark.
     """
@@ -62,17 +62,17 @@ def browser(width_px: int, *, scheme: str = "light") -> Iterator["Page"]:
 
 
 class Page:
-    """What a person sees of a page, and what the browser says of it."""
+    """A page as displayed, with the browser's console and network logs."""
 
     def __init__(self, chrome: "Chrome") -> None:
         self.chrome = chrome
 
     def open(self, path: Path) -> None:
-        """Open a file and let every picture of it be drawn, as printing does."""
+        """Open a file and draw all of its charts, as printing does."""
         self._log("performance")
-        self.chrome.get("about:blank")  # else a page that is opened twice may still be the first
+        self.chrome.get("about:blank")  # else a page opened twice might still be the first
         self.chrome.get(path.resolve().as_uri())
-        # Asked for again and again: the driver may be back before the page's script has run.
+        # Polled, as the driver may return before the page's script has run.
         self.wait_for(
             "window.dispatchEvent(new Event('beforeprint'));"
             "const boxes = [...document.querySelectorAll('.figure')];"
@@ -101,15 +101,15 @@ class Page:
             time.sleep(0.05)
 
     def run(self, script: str, *arguments: object) -> Any:
-        """Value of a script run in the page."""
+        """Run a script in the page and return its value."""
         return self.chrome.execute_script(script, *arguments)
 
     def complaints(self) -> list[str]:
-        """What the browser's console has to say, since it was last asked."""
+        """Return the messages of the browser's console since the last call."""
         return [str(entry["message"]) for entry in self._log("browser")]
 
     def requests(self) -> list[str]:
-        """Addresses that the page has asked for, itself among them."""
+        """Return the addresses that the page has requested, including its own."""
         result = []
         for entry in self._log("performance"):
             message = json.loads(entry["message"])["message"]
@@ -118,7 +118,7 @@ class Page:
         return [item for item in result if item != "about:blank"]
 
     def drawn(self) -> dict[str, int]:
-        """How many points, lines, bars and cells the charts show, the least by section."""
+        """Return how many points, lines, bars and cells charts have, the least by section."""
         counts: dict[str, int] = self.run(
             "const least = {};"
             "for (const box of document.querySelectorAll('.figure')) {"
@@ -131,14 +131,14 @@ class Page:
         return counts
 
     def point_at(self, section: str, trace: int, point: int) -> str:
-        """Move the mouse onto a point of a picture and read what the page shows of it."""
+        """Move the mouse over a point of a chart and return the text that the page shows."""
         place = self.run(
-            "const box = [...document.querySelectorAll('section')].find((one) => "
-            "one.querySelector('h2').textContent === arguments[0]).querySelector('.figure');"
+            "const box = [...document.querySelectorAll('section')].find((element) => "
+            "element.querySelector('h2').textContent === arguments[0]).querySelector('.figure');"
             "const layout = box._fullLayout, at = box._fullData[arguments[1]];"
             "const x = layout[at.xaxis.replace('x', 'xaxis')], i = arguments[2];"
             "const y = layout[at.yaxis.replace('y', 'yaxis')];"
-            # A picture of several panels is higher than the window: the point itself is centred.
+            # A chart of several panels is higher than the window, so the point is centred.
             "const far = box.getBoundingClientRect().top + y._offset + y.d2p(at.y[i]);"
             "window.scrollBy({top: far - window.innerHeight / 2, behavior: 'instant'});"
             "const edge = box.getBoundingClientRect();"
@@ -152,7 +152,7 @@ class Page:
         self._mouse_to(*place)
         hover = "[...document.querySelectorAll('.hoverlayer .hovertext')]"
         self.wait_for(f"return {hover}.length > 0")
-        return str(self.run(f"return {hover}.map((one) => one.textContent).join(' ')"))
+        return str(self.run(f"return {hover}.map((element) => element.textContent).join(' ')"))
 
     def click(self, x: float, y: float) -> None:
         """Click at a place of the window."""
@@ -181,12 +181,12 @@ class Page:
         mouse.perform()
 
     def overflow_px(self) -> int:
-        """By how much the page is wider than its window."""
+        """Return by how much the page is wider than its window."""
         script = "return document.documentElement.scrollWidth - window.innerWidth"
         return int(self.run(script))
 
     def screenshot(self, name: str) -> Path:
-        """Keep a picture of the whole page where CI looks for it."""
+        """Store a screenshot of the whole page in the folder that CI keeps."""
         folder = Path(os.environ.get(SCREENSHOTS) or DEFAULT_SCREENSHOTS)
         folder.mkdir(parents=True, exist_ok=True)
         size = self.run("return [window.innerWidth, document.documentElement.scrollHeight]")

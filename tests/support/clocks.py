@@ -6,7 +6,7 @@ NOON_S = unix_s("2026-03-01T12:00:00+00:00")
 
 
 class FakeClock:
-    """A `bench.protocol.clock.Clock`; each look at it takes `tick_s`."""
+    """A `bench.protocol.clock.Clock`; each reading advances it by `tick_s`."""
 
     def __init__(self, now_s: float = NOON_S, tick_s: float = 0.0) -> None:
         self.now_s, self.tick_s = now_s, tick_s
@@ -25,7 +25,7 @@ class FakeClock:
         self.sleep_quietly(seconds)
 
     def sleep_quietly(self, seconds: float) -> None:
-        """Let time pass that nobody waited for."""
+        """Advance the clock without a recorded wait."""
         self.now_s += seconds
         self.passed_s += seconds
 

@@ -16,14 +16,14 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def after(seconds: float) -> str:
-    """A time so long after the start."""
+    """Return the time `seconds` after the start."""
     return (START + timedelta(seconds=seconds)).isoformat()
 
 
 def log_of(
     sessions: Sequence[tuple[float, Sequence[float]]], anchors: tuple[Anchor, ...] = ANCHORS
 ) -> DriftLog:
-    """A log of sessions, each the seconds after the start and the anchors' latencies in ms."""
+    """Return a log of sessions, each with seconds after the start and anchors' latencies in ms."""
     return DriftLog(
         anchors=anchors,
         sessions=tuple(
@@ -33,7 +33,7 @@ def log_of(
 
 
 def drifting(ratios: Sequence[float], every_s: float) -> DriftLog:
-    """A log whose sessions, one every so often, took so many times what the sweep did."""
+    """Return a log with a session every `every_s`, with latencies relative to the sweep."""
     return log_of(
         [(place * every_s, [a.ms * ratio for a in ANCHORS]) for place, ratio in enumerate(ratios)]
     )

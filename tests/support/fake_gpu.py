@@ -118,7 +118,7 @@ class FakeGpu:
 
 @dataclass
 class FakeCudaModel:
-    """A model of the fake backend on a fake card."""
+    """A model of the fake backend on a simulated GPU."""
 
     card: FakeGpu
     model: FakeModel
@@ -149,7 +149,7 @@ def fake_gpu(
     state: FakeGpuState | None = None,
     options: CudaOptions | None = None,
 ) -> CudaDevice:
-    """A GPU on which everything but the driver's calls is real."""
+    """Return a GPU device whose driver is simulated."""
     driver = card or FakeGpu()
     return CudaDevice(
         "cuda:0",

@@ -34,7 +34,7 @@ CALM = GpuReading(
 
 @dataclass
 class FakeGpuState:
-    """A `GpuState`. `at` says what it is like at the n-th look."""
+    """A `GpuState`. `at` gives the n-th reading."""
 
     what: GpuFacts = H100
     at: Callable[[int], GpuReading] = lambda _: CALM
@@ -42,7 +42,7 @@ class FakeGpuState:
         default_factory=lambda: [GpuProcess(pid=os.getpid(), used_bytes=1 << 30)]
     )
     busy: float | None = 0.0
-    lost_at: int | None = None  # the look at which it is gone
+    lost_at: int | None = None  # the reading at which it is lost
     looks: int = 0
 
     def facts(self) -> GpuFacts:
@@ -62,7 +62,7 @@ class FakeGpuState:
 
 
 def fake_package(**answers: Any) -> types.ModuleType:
-    """A module `pynvml`, its codes those of the real one; a code as an answer is raised."""
+    """Return a module `pynvml` with the codes of the real one; an error as an answer is raised."""
     import pynvml
 
     module = types.ModuleType("pynvml")

@@ -13,7 +13,7 @@ CLASSES = ("a four", "naïve", "zz")
 
 
 def make_folder(root: Path, *, train: int = 20, val: int = 4, side: int = 32) -> Path:
-    """Three classes with so many images each: digits of 0, 1 and 2, in colour, JPEG and PNG."""
+    """Write three classes of images: digits of 0, 1 and 2, in colour, as JPEG and PNG."""
     for part, count in (("train", train), ("val", val)):
         drawn = compose("train" if part == "train" else "test", 15 * count, seed=0)
         for label, name in enumerate(CLASSES):

@@ -26,7 +26,7 @@ HOST_PATH = "/usr/bin:/bin"
 
 
 class HereProcess:
-    """A program, and what it writes, read in a thread so that reading can be given up."""
+    """A program whose output is read in a thread, so that reading can time out."""
 
     def __init__(self, popen: "subprocess.Popen[bytes]") -> None:
         self.popen = popen
@@ -62,7 +62,7 @@ class HereProcess:
         self._check()
         pipe = self.popen.stdin
         assert pipe is not None
-        with suppress(OSError):  # the program is gone: what it left to read says so
+        with suppress(OSError):  # the program ended: its remaining output shows this
             pipe.write(data)
             pipe.flush()
 
@@ -74,7 +74,7 @@ class HereProcess:
         self._end_stdin()
 
     def drop(self) -> None:
-        """Break the connection under it."""
+        """Break the program's connection."""
         self.lost = True
         self._end_stdin()
         self._lines.put(None)
@@ -91,7 +91,7 @@ class HereProcess:
         self.close()
 
     def end(self) -> None:
-        """See that nothing of it is left, at a test's end."""
+        """End the program, at a test's end."""
         self._end_stdin()
         self.popen.kill()
         self.popen.wait()
@@ -125,7 +125,7 @@ class HereProcess:
 
 @dataclass
 class HereConnection:
-    """`cut` breaks it; `reconnect` mends it and `reconnects` counts that. `ran` is told all."""
+    """`cut` breaks it; `reconnect` restores it, `reconnects` counts that. `ran` gets commands."""
 
     root: Path
     ran: list[tuple[str, ...]] = field(default_factory=list)
@@ -138,7 +138,7 @@ class HereConnection:
     before_run: Callable[[Sequence[str]], None] = lambda _: None
 
     def __post_init__(self) -> None:
-        """Take Android's own shell where this machine has it: it is not everyone's."""
+        """Use Android's shell where this machine has it."""
         mksh, shell = shutil.which("mksh"), self.root / "system/bin/sh"
         if mksh is not None and not shell.exists():
             shell.symlink_to(mksh)
@@ -205,13 +205,13 @@ class HereConnection:
         self.closed = True
 
     def cut(self) -> None:
-        """Break it, with everything that runs over it."""
+        """Break the connection, and everything that runs over it."""
         self.lost = True
         for process in self.processes:
             process.drop()
 
     def end(self) -> None:
-        """Leave no program behind, at a test's end."""
+        """End all programs, at a test's end."""
         for process in self.processes:
             process.end()
 

@@ -38,12 +38,12 @@ FEW = MeasuringOptions(candidates=6, replicates=2, rounds=2)
 
 
 def truth_ms(blocks: Sequence[BlockSpec]) -> float:
-    """What a network takes on the fake device without flaws, warm."""
+    """Return the warm latency of a network on the fake device without disturbances."""
     return FakeModel(Model(tuple(blocks), ({},) * len(blocks)), TARGET).cost_ns / 1e6
 
 
 def exact() -> LatencyPredictor:
-    """A predictor that is right: a call of 3 us once for all, blocks at 0.92 of their cost."""
+    """Return a predictor without error: 3 us a network, and blocks at 0.92 of their cost."""
     alone = {block: (3000 + block_cost_ns(block)) / 1e6 for block in BLOCKS}
     return LatencyPredictor(
         target=TARGET,
@@ -58,7 +58,7 @@ def exact() -> LatencyPredictor:
 
 
 def anchors(count: int = 5) -> tuple[Anchor, ...]:
-    """Networks of the space with their latencies on the device."""
+    """Return networks of the space with their latencies on the device."""
     archs = SMALL.sample(np.random.default_rng(7), count)
     nets = [SMALL.blocks(arch) for arch in archs]
     return tuple(
@@ -68,7 +68,7 @@ def anchors(count: int = 5) -> tuple[Anchor, ...]:
 
 
 def predictor(bias: float = 0.9, *, with_anchors: bool = True) -> LatencyPredictor:
-    """A predictor that says so many times the truth; its anchors were measured in its sweep."""
+    """Return a predictor that is wrong by a factor; its anchors were measured in its sweep."""
     result = scaled(exact(), bias, BLOCKS)
     if not with_anchors:
         return result
@@ -79,7 +79,7 @@ def predictor(bias: float = 0.9, *, with_anchors: bool = True) -> LatencyPredict
 
 
 def deep(archs: list[ArchConfig]) -> list[float]:
-    """Likes depth most, then kernels and expansion."""
+    """Return accuracies that rise most with depth, then with kernels and expansion."""
     return [
         0.5 + sum(arch.depths) / 100 + (sum(arch.kernels) + sum(arch.expands)) / 1000
         for arch in archs
@@ -88,10 +88,10 @@ def deep(archs: list[ArchConfig]) -> list[float]:
 
 @dataclass(frozen=True, kw_only=True)
 class SlowDevice(FakeDevice):
-    """A fake device that is so many times slower at each load, by `factors` of its number.
+    """A fake device that is slower by the factor `factors` of a replicate's number.
 
-    The last factor holds for all later loads. `break_at` raises `error` before that pass, counted
-    over all loads from 0.
+    The last factor is for all later replicates. `break_at` raises `error` before that round, counted
+    over all replicates from 0.
     """
 
     factors: tuple[float, ...] = (1.0,)
@@ -112,7 +112,7 @@ class SlowDevice(FakeDevice):
 
 
 def deciding_on(device: FakeDevice) -> Callable[[Path], None]:
-    """Decide on this device, in this process: what a worker does, where its clock can be set."""
+    """Run the deciding measurement in this process, so that its clock can be set."""
 
     def decide(path: Path) -> None:
         from bench.protocol.progress import NoProgress
@@ -133,7 +133,7 @@ def loop(
     deciding: FakeDevice | None = None,
     measuring: MeasuringOptions = FEW,
 ) -> MeasuredSearch:
-    """Run a loop on fake devices; by default all without flaws, the limit 0.3 ms."""
+    """Run a loop on fake devices; by default without disturbances, with a limit of 0.3 ms."""
     if constraints is None:
         constraints = latency_limit(predictor(), 0.3)
     task, limits = loop_task(SMALL, deep, constraints, QUICK, measuring)

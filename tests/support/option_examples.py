@@ -36,9 +36,9 @@ class DeviceExample(Options):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepExample(Options):
-    """What a sweep measures, and how often."""
+    """Options of a sweep."""
 
-    replicates: int = option(3, minimum=1, aliases=("--loads",), help="made afresh ({default})")
+    replicates: int = option(3, minimum=1, aliases=("--loads",), help="created afresh ({default})")
     budget_s: float | None = option(None, flag="--budget", unit=SECONDS, help="about so long")
     resolutions: tuple[int, ...] | None = option(None, separator=",", minimum=1, help="sizes")
     precision: Literal["fp32", "fp16"] = option("fp32", help="default {default}")
@@ -62,7 +62,7 @@ class LimitsExample(Options):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandExample(Options):
-    """A command with everything."""
+    """Options of a command, of every kind."""
 
     table: Path | None = option(None, positional=True, metavar="T.parquet", help="a table")
     space: str = option(metavar="NAME|FILE.toml", help="see `ofabench space list`")

@@ -7,7 +7,7 @@ from bench.devices.android.runner.bundle import Bundle
 
 
 def fake_bundle(folder: Path) -> Bundle:
-    """Make one in `folder`."""
+    """Write the bundle into `folder`."""
     source = Path(__file__).with_name("phone_runner.py").read_text()
     (folder / "runner").write_text(f"#!{sys.executable} -SE\n{source}")
     return Bundle(

@@ -32,25 +32,25 @@ class PhoneControl(Protocol):
         """Break every open connection now."""
 
     def cut_after(self, bytes_out: int | None = None, bytes_in: int | None = None) -> None:
-        """Break them once, when so many more bytes have gone from, or come to, the phone."""
+        """Break them once, after so many more bytes were sent or received by the phone."""
 
     def garble_after(self, bytes_out: int) -> None:
-        """Damage one byte of what the phone sends, after so many more that are whole."""
+        """Damage one byte sent by the phone, after so many more intact ones."""
 
     def fill_disk(self) -> None:
-        """Leave no byte of room under /data."""
+        """Fill the file system of /data."""
 
     def free_disk(self) -> None:
-        """Give the room back."""
+        """Free the space again."""
 
     def set_temperature(self, celsius: float) -> None:
-        """Let the processor's sensors say so."""
+        """Set the readings of the processor's sensors."""
 
     def set_frequency(self, cpu: int, khz: int) -> None:
-        """Let a core say that it runs at `khz`."""
+        """Set the reported frequency of a core."""
 
     def reboot(self) -> None:
-        """Daemon and programs gone, then back with another boot id."""
+        """End the daemon and all programs, then start with another boot id."""
 
     def processes(self) -> list[int]:
-        """Processes, as this machine counts them, of what the phone runs for its connections."""
+        """Return the ids on this machine of processes that the phone runs for its connections."""

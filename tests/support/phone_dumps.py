@@ -19,7 +19,7 @@ Display Power: state=ON"""
 
 
 def battery_dump(level: int = 87, tenths_c: int = 290, plugged: bool = True) -> str:
-    """As BatteryService.dumpInternal of Android 9 to 11 prints it; a status of 2 is charging."""
+    """Return the output of BatteryService.dumpInternal of Android 9 to 11; status 2 is charging."""
     return f"""\
 Current Battery Service state:
   AC powered: false
@@ -74,7 +74,7 @@ Current cooling devices from HAL:
 
 
 def emulated_cpuinfo(cores: int = 8) -> str:
-    """/proc/cpuinfo for programs run by qemu's `-cpu cortex-a76`: it must tell of that part."""
+    """Return /proc/cpuinfo for programs under qemu's `-cpu cortex-a76`, with that part."""
     part = Cluster(range(cores), 0, 0, "0x41", "0x4", "0xd0b", 1)
     features = f"{ARM_FEATURES} atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp"
     return "".join(processor(core, part, features) for core in part.cores)

@@ -37,15 +37,14 @@ SPECS = [
     BlockSpec.parse("classifier-1x64-m0-o10-k1-s1-none-se0-r0"),
 ]
 WORK = [Workload(role="block", blocks=(spec,)) for spec in SPECS]
-PASSES, CALLS = 3, 2
+ROUNDS, SAMPLES = 3, 2
 SIGNALS = (signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM)
-# From one pass or error to the next: nothing hangs longer than the longest silence that is borne,
-# of a runner that loads a model.
+# From one round or error to the next: the longest timeout is that of a runner loading a model.
 MOST_S = MODEL_S + 30.0
 
 
 class Clock(datetime):
-    """This machine's time of day, which someone sets while a sweep runs."""
+    """This machine's time of day, which is changed while a sweep runs."""
 
     ahead_s = 0.0
 
@@ -59,7 +58,7 @@ class Clock(datetime):
 
 
 class QuickDevice(AdbDevice):
-    """A phone whose coming back is asked for at short intervals, and whose timeouts are short."""
+    """A phone with short timeouts and short intervals between attempts to reconnect."""
 
     keys: Path
 
@@ -74,15 +73,15 @@ class QuickDevice(AdbDevice):
 
 @dataclass
 class Faults:
-    """Makes faults, and mends what does not mend itself; `made` counts them by name."""
+    """Causes faults and repairs lasting ones; `made` counts them by name."""
 
     phone: PhoneControl
     chance: random.Random
     made: dict[str, int] = field(default_factory=dict)
     refused: bool = False
-    last: str = ""  # made
-    last_s: float = field(default_factory=time.monotonic)  # when something last went on
-    longest_s: float = 0.0  # that nothing did
+    last: str = ""  # name of the last fault
+    last_s: float = field(default_factory=time.monotonic)  # time of the last round or error
+    longest_s: float = 0.0  # longest time between them
 
     def kinds(self) -> dict[str, Callable[[], None]]:
         return {
@@ -99,7 +98,7 @@ class Faults:
         }
 
     def make(self) -> None:
-        """Make one, of a kind drawn so that all are about equally often."""
+        """Cause a fault of a kind drawn so that all kinds are about equally frequent."""
         kinds = self.kinds()
         least = min(self.made.get(name, 0) for name in kinds)
         name = self.chance.choice([kind for kind in kinds if self.made.get(kind, 0) == least])
@@ -107,7 +106,7 @@ class Faults:
         self.last = name
         kinds[name]()
 
-    def went_on(self) -> None:
+    def progressed(self) -> None:
         """Check that no hang outlasts its timeouts."""
         now_s = time.monotonic()
         self.longest_s = max(self.longest_s, now_s - self.last_s)
@@ -115,7 +114,7 @@ class Faults:
         self.last_s = now_s
 
     def mend(self) -> None:
-        """What a user would do: make room, allow debugging."""
+        """Repair as a user would: free space, allow debugging."""
         self.phone.free_disk()
         if self.refused:
             self.refused = False
@@ -138,7 +137,7 @@ class Faults:
                 os.kill(pid, self.chance.choice(SIGNALS))
 
     def _fill(self) -> None:
-        """A full disk, and nothing of ours on it that could be used again."""
+        """Fill the disk, and remove our reusable files."""
         self.phone.cut()
         for file in (self.phone.root / "data/local/tmp").rglob("*.tflite"):
             file.unlink(missing_ok=True)
@@ -152,10 +151,10 @@ class Faults:
 
 
 def answer(phone: PhoneControl, *, allow: bool) -> None:
-    """Answer the dialog when it comes up; a real daemon's is waited for."""
+    """Answer the dialog when it appears; wait for that of a real daemon."""
 
     def later() -> None:
-        # It never came up, or the phone went away meanwhile: another fault was quicker.
+        # It did not appear, or another fault disconnected the phone before.
         with suppress(OSError, RuntimeError):
             phone.answer_dialog(allow)
 
@@ -163,7 +162,7 @@ def answer(phone: PhoneControl, *, allow: bool) -> None:
 
 
 class FaultyProgress(NoProgress):
-    """Makes a fault at a random moment of every other load, or so, until there were enough."""
+    """Causes a fault at a random time of about every other replicate, until there were enough."""
 
     def __init__(self, faults: Faults, wanted: int) -> None:
         self._faults = faults
@@ -172,14 +171,14 @@ class FaultyProgress(NoProgress):
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         del note
-        self._faults.went_on()
+        self._faults.progressed()
         self._next_in -= max(0, steps)
         if self._next_in > 0 or sum(self._faults.made.values()) >= self._wanted:
             return
-        self._next_in = self._faults.chance.randint(1, PASSES)
+        self._next_in = self._faults.chance.randint(1, ROUNDS)
         if self._faults.chance.random() < 0.5:
             self._faults.make()
-        else:  # while the phone works, not between two passes
+        else:  # during a round, not between two
             wait_s = 10 ** self._faults.chance.uniform(-3, -0.7)
             threading.Event().wait(wait_s)
             self._faults.make()
@@ -187,19 +186,19 @@ class FaultyProgress(NoProgress):
 
 @dataclass(frozen=True)
 class Survived:
-    """What there was."""
+    """Faults of a sweep, and how it survived them."""
 
     made: dict[str, int]
     resumed: int
     loads: int
-    longest_s: float  # without a pass or an error
+    longest_s: float  # without a round or an error
 
 
 def survive(phone: PhoneControl, keys: Path, path: Path, *, count: int, seed: int) -> Survived:
-    """Sweep with `count` faults, resuming wherever it ends; raise where anything is lost."""
+    """Sweep with `count` faults, resuming after each stop; raise where measurements are lost."""
     faults = Faults(phone, random.Random(seed))
     backend = get_backend("tflite")
-    plan = SweepPlan(replicates=count, rounds=PASSES, samples=CALLS, seed=seed)
+    plan = SweepPlan(replicates=count, rounds=ROUNDS, samples=SAMPLES, seed=seed)
     QuickDevice.keys = keys
     with closing(_device(phone)) as device:
         target = Target(
@@ -218,13 +217,13 @@ def survive(phone: PhoneControl, keys: Path, path: Path, *, count: int, seed: in
                 run_sweep(device, backend, target, ListPlanner(WORK), plan, store, progress)
             break
         except DeviceError:
-            faults.went_on()
+            faults.progressed()
             faults.mend()
             resumed += 1
-            assert resumed <= 3 * count, "the sweep does not go on"
+            assert resumed <= 3 * count, "the sweep makes no progress"
         kept = _check_kept(path, kept)
     _check_kept(path, kept)
-    _check_whole(path, count)
+    _check_complete(path, count)
     return Survived(faults.made, resumed, count, round(faults.longest_s, 1))
 
 
@@ -235,22 +234,26 @@ def _device(phone: PhoneControl) -> QuickDevice:
 def _check_kept(
     path: Path, before: list[tuple[int, int, list[bytes]]]
 ) -> list[tuple[int, int, list[bytes]]]:
-    """Finished loads are what they were, byte for byte; new ones come after them."""
+    """Check that finished replicates are unchanged, and new ones follow them."""
     with SweepStore.open(path) as store:
         now = [
-            (load.group, load.number, [item.samples_ns.tobytes() for item in load.rounds])
-            for load in store.replicates()
+            (
+                replicate.group,
+                replicate.number,
+                [item.samples_ns.tobytes() for item in replicate.rounds],
+            )
+            for replicate in store.replicates()
         ]
     assert now[: len(before)] == before
     return now
 
 
-def _check_whole(path: Path, loads: int) -> None:
-    """Every load is there once, with all its passes; every block is measured in each."""
+def _check_complete(path: Path, count: int) -> None:
+    """Check that every replicate exists once, with all rounds and every block."""
     with SweepStore.open(path) as store:
-        result = store.replicates()
+        replicates = store.replicates()
         measured = {m.workload.key: m for m in store.measurements() if m.workload.role == "block"}
-    assert sorted(load.number for load in result) == list(range(loads))
-    assert all(len(load.rounds) >= PASSES for load in result)
+    assert sorted(replicate.number for replicate in replicates) == list(range(count))
+    assert all(len(replicate.rounds) >= ROUNDS for replicate in replicates)
     assert set(measured) == {item.key for item in WORK}
-    assert all(item.replicates == loads for item in measured.values())
+    assert all(item.replicates == count for item in measured.values())

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Cluster:
-    """Cores of one kind; frequencies in kHz, `part` as /proc/cpuinfo tells it."""
+    """Cores of one kind; frequencies in kHz, `part` as in /proc/cpuinfo."""
 
     cores: range
     min_khz: int

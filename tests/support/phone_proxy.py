@@ -36,7 +36,7 @@ class Proxy:
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def stop(self) -> None:
-        """Break what is open and refuse connections, until started again."""
+        """Break open connections and refuse new ones, until started again."""
         listener, self._listener = self._listener, None
         if listener is not None:
             _shut(listener)
@@ -56,22 +56,22 @@ class Proxy:
                 _shut(end)
 
     def cut_after(self, bytes_out: int | None = None, bytes_in: int | None = None) -> None:
-        """Break them once, when exactly so many more bytes went through; None is never."""
+        """Break them once, after exactly so many more bytes; None is never."""
         with self._lock:
             self._cut_out = None if bytes_out is None else self.bytes_out + bytes_out
             self._cut_in = None if bytes_in is None else self.bytes_in + bytes_in
 
     def garble_after(self, bytes_out: int) -> None:
-        """Flip a bit of one byte, after so many more whole ones."""
+        """Flip a bit of one byte, after so many more intact ones."""
         with self._lock:
             self._garble_out = self.bytes_out + bytes_out
 
     def freeze(self) -> None:
-        """Let nothing through, and leave connections open: a phone that says nothing."""
+        """Hold all bytes and keep connections open, like a silent phone."""
         self._flowing.clear()
 
     def thaw(self) -> None:
-        """Let bytes through again."""
+        """Forward bytes again."""
         self._flowing.set()
 
     def _accept(self, listener: socket.socket) -> None:
@@ -112,7 +112,7 @@ class Proxy:
                 sink.close()
 
     def _pass(self, chunk: bytes, outward: bool) -> tuple[bytes, bool]:
-        """What of a chunk goes through, and whether everything breaks then."""
+        """Return the part of a chunk that is forwarded, and whether connections then break."""
         with self._lock:
             before = self.bytes_out if outward else self.bytes_in
             limit = self._cut_out if outward else self._cut_in
@@ -153,10 +153,10 @@ class _Halves:
 
 
 def _bound(port: int) -> socket.socket:
-    made = socket.socket()
-    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    made.bind(("127.0.0.1", port))
-    return made
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    return listener
 
 
 def _shut(end: socket.socket) -> None:

@@ -3,7 +3,7 @@
 Both test daemons run on such a tree: the pocket phone (pure Python) as it is, the real adbd with
 a shell and a toybox added to system/bin. What Android's own commands would say comes from
 phone_commands/: shell scripts that need nothing but a POSIX shell's own words, find the tree by
-their own path, note what they are told in /phone/told, and keep their state in /phone.
+their own path, log their arguments in /phone/log, and keep their state in /phone.
 """
 
 import os
@@ -64,7 +64,7 @@ def make_root(
 
 
 def set_temperature(folder: Path, celsius: float) -> None:
-    """Let the processor's sensors say `celsius`, each in its own unit; others stay."""
+    """Set the processor's sensors to `celsius`, each in its own unit."""
     phone = _model_of(folder)
     for number, zone in enumerate(phone.zones):
         if zone.of_cpu:
@@ -74,7 +74,7 @@ def set_temperature(folder: Path, celsius: float) -> None:
 
 
 def add_zone(folder: Path, name: str, reading: int) -> None:
-    """Give the phone one more thermal zone, whose file says `reading`."""
+    """Add a thermal zone whose file contains `reading`."""
     number = len(list((folder / ZONES).iterdir()))
     _write(folder / ZONES / f"thermal_zone{number}/type", name)
     _write(folder / ZONES / f"thermal_zone{number}/temp", reading)
@@ -89,12 +89,12 @@ def set_thermal_status(folder: Path, status: int) -> None:
 
 
 def set_frequency(folder: Path, cpu: int, khz: int) -> None:
-    """Let a core run at `khz`."""
+    """Set the frequency of a core."""
     _write(folder / CPU / f"cpu{cpu}/cpufreq/scaling_cur_freq", khz)
 
 
 def set_frequency_limit(folder: Path, cpu: int, khz: int) -> None:
-    """Let a core be held to `khz` at most, as phones do that are hot; it runs at that."""
+    """Limit a core to `khz`, as hot phones do; it runs at that frequency."""
     _write(folder / CPU / f"cpu{cpu}/cpufreq/scaling_max_freq", khz)
     set_frequency(folder, cpu, khz)
 
@@ -112,19 +112,19 @@ def set_screen(folder: Path, *, on: bool) -> None:
 
 
 def new_boot(folder: Path) -> None:
-    """What a reboot changes: the boot id; and settings of the moment are gone."""
+    """Change what a reboot changes: the boot id, and temporary settings."""
     _write(folder / BOOT_ID, uuid.uuid4())
     if (folder / "phone/fixed_performance").exists():
         _write(folder / "phone/fixed_performance", "false")
 
 
 def give_root(folder: Path) -> None:
-    """Make it a rooted phone: it has `su`."""
+    """Make the phone rooted: add `su`."""
     _add_command(folder, "su")
 
 
 def take_command(folder: Path, name: str) -> None:
-    """Let the phone lack a command, as old ones lack sha256sum; a host's is not found either."""
+    """Remove a command, as old phones lack sha256sum; that of the host is not used either."""
     path = folder / "system/bin" / name
     path.unlink(missing_ok=True)
     _write(path, f"#!/bin/sh\necho '/system/bin/sh: {name}: not found' >&2\nexit 127")
@@ -133,7 +133,7 @@ def take_command(folder: Path, name: str) -> None:
 
 def received_commands(folder: Path) -> list[str]:
     """Return the commands received by settings, svc, cmd, input, su and reboot, in order."""
-    path = folder / "phone/told"
+    path = folder / "phone/log"
     return path.read_text().splitlines() if path.exists() else []
 
 
@@ -144,7 +144,7 @@ def setting(folder: Path, name: str) -> str | None:
 
 
 def _write(path: Path, value: object) -> None:
-    """Write whole or not at all: a phone's commands read these while tests change them."""
+    """Write a file atomically, as a phone's commands read it while tests change it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     part.write_text(f"{value}\n")

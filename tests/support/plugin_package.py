@@ -6,7 +6,7 @@ BACKEND = '''
 from bench.backends.fake import FakeBackend
 
 class Backend(FakeBackend):
-    """The fake one's costs under another name."""
+    """The fake backend under another name."""
 
     name = "mine"
 
@@ -20,7 +20,7 @@ from bench.devices.fake import FakeDevice, SimulatedDisturbances
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Machine(FakeDevice):
-    """The fake machine, which runs the backend of this package."""
+    """The fake device, which runs the backend of this package."""
 
     address: str
 

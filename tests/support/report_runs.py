@@ -25,13 +25,13 @@ PHONE = Target(device="note8", backend="tflite", backend_version="2.14", threads
 
 
 def block_ms(spec: BlockSpec, target: Target = FAKE) -> float:
-    """A latency by formula: the phone is slower, and pays more for large kernels."""
+    """Return a latency by formula: the phone is slower, and large kernels cost more there."""
     ms = 0.002 + spec.macs / 1e8
     return ms if target == FAKE else 3 * ms + 0.001 * spec.kernel
 
 
 def table(target: Target = FAKE, factor: float = 1.0, **provenance: Any) -> LatencyTable:
-    """Every block of `tiny`, with intervals of 2 % to either side from six loads."""
+    """Return every block of `tiny`, with intervals of 2 % to either side from six replicates."""
     specs = SPACE.unique_blocks()
     ms = np.array([block_ms(spec, target) for spec in specs]) * factor
     rows = frame_of(
@@ -43,26 +43,26 @@ def table(target: Target = FAKE, factor: float = 1.0, **provenance: Any) -> Late
 
 
 def predictor(target: Target = FAKE) -> LatencyPredictor:
-    """Knows every block of `tiny`; a network is their sum."""
+    """Return a predictor with every block of `tiny`; a network is their sum."""
     ms = {spec: block_ms(spec, target) for spec in SPACE.unique_blocks()}
     known = {spec: (value, 1.2 * value) for spec, value in ms.items()}
     return LatencyPredictor(target=target, provenance={"space": "tiny"}, known=known, models={})
 
 
 def network_ms(arch: ArchConfig, target: Target = FAKE) -> float:
-    """Sum of its blocks."""
+    """Return the sum of the latencies of a network's blocks."""
     return sum(block_ms(spec, target) for spec in SPACE.blocks(arch))
 
 
 def judged(archs: Sequence[ArchConfig], target: Target = FAKE) -> NetworksTable:
-    """Networks measured 3 % slower than their sum."""
+    """Return networks measured 3 % slower than their sum."""
     ms = [1.03 * network_ms(arch, target) for arch in archs]
     frame = SPACE.to_frame(archs).assign(**{target.column: ms})
     return NetworksTable(frame=frame, space="tiny", targets={target.column: target}, provenance={})
 
 
 def result(arch: ArchConfig, accuracy: float, **changed: Any) -> dict[str, Any]:
-    """What a search writes of one network, for two devices."""
+    """Return a search result of one network, for two devices."""
     predictions = {item.key: network_ms(arch, item) for item in (FAKE, PHONE)}
     history = [{"evaluated": 10, "accuracy": None}, {"evaluated": 50, "accuracy": accuracy - 0.1}]
     return {
@@ -86,7 +86,7 @@ def verification(
     *,
     limit_ms: float | None = None,
 ) -> dict[str, Any]:
-    """JSON values of one verification, intervals 1 % to either side."""
+    """Return JSON values of one verification, with intervals of 1 % to either side."""
     expected = Expected(predicted_ms=predicted_ms, limit_ms=limit_ms)
 
     def judged(ms: float) -> JudgedLatency:
@@ -105,7 +105,7 @@ def verification(
 
 
 def verified(arch: ArchConfig, accuracy: float, **changed: Any) -> dict[str, Any]:
-    """What `ofabench verify --out` writes."""
+    """Return the output of `ofabench verify --out`."""
     ms = network_ms(arch)
     return {
         "space": "tiny",
@@ -122,7 +122,7 @@ def verified(arch: ArchConfig, accuracy: float, **changed: Any) -> dict[str, Any
 
 
 def log_lines(name: str = "all") -> list[dict[str, Any]]:
-    """A short training."""
+    """Return records of a short training."""
     step = {"kind": "steps", "phase": 0, "name": name, "epoch": 0, "lr": 0.1, "images_per_s": 9.0}
     steps = [{**step, "step": 10 * i + 9, "loss": 2.0 / (i + 1)} for i in range(5)]
     validation = {"kind": "validation", "phase": 0, "epoch": 0, "step": 49, "network": "largest",
@@ -135,7 +135,7 @@ def write_lines(path: Path, lines: Sequence[dict[str, Any]]) -> None:
 
 
 def write_everything(folder: Path) -> None:
-    """One of each kind, and two devices."""
+    """Write a file of each kind, for two devices."""
     rng = np.random.default_rng(0)
     sweep = ["sweep", "--space", "tiny", "--device", "fake", "--backend", "fake", "--loads", "3"]
     code = cli.main(

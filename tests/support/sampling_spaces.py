@@ -65,7 +65,7 @@ expands = [0.25, 0.5]
 
 
 def uneven(block: BlockSpec) -> float:
-    """ms of a device on which a kernel of 5 costs less than one of 3."""
+    """Return latencies in ms of a device on which a kernel of 5 costs less than one of 3."""
     return float(0.01 + block.macs**0.5 / 1000 * (0.8 if block.kernel == 5 else 1.0))
 
 
@@ -79,7 +79,7 @@ def limit(costs: Costs, most: float, name: str = "box", unit: str = "ms") -> Con
 
 @dataclass(frozen=True)
 class Everything:
-    """All canonical codes of a layout, and the chance that uniform draws give each."""
+    """Return all canonical codes of a layout, and their probabilities in uniform draws."""
 
     codes: Codes
     chances: Floats
@@ -92,7 +92,7 @@ class Everything:
         return cls(codes, counts / len(every))
 
     def counts(self, drawn: Codes) -> NDArray[np.int64]:
-        """How often each code was drawn; every drawn code must be one of them."""
+        """Return how often each code was drawn; every drawn code must be one of them."""
         place = {code: row for row, code in enumerate(map(tuple, self.codes.tolist()))}
         rows = [place[code] for code in map(tuple, drawn.tolist())]
         return np.bincount(rows, minlength=len(self.codes))

@@ -23,7 +23,7 @@ NS_A_MAC = 1.0
 
 
 def write_predictors(folder: Path) -> Path:
-    """An accuracy predictor that likes large networks, and latencies of two targets.
+    """Write an accuracy predictor that prefers large networks, and latencies of two targets.
 
     One takes a ns a MAC, the other a ns for each 30 parameters; `sure.parquet` knows its spread.
     """
@@ -60,7 +60,7 @@ def latency(
 
 
 def search(files: Path, *more: str, out: str = "r.json") -> int:
-    """Run a search of `tiny` with the accuracy predictor that is there."""
+    """Run a search of `tiny` with the accuracy predictor of the folder."""
     return search_of("tiny", str(files / "a.parquet"), files / out, *more)
 
 
@@ -70,7 +70,7 @@ def search_of(space: str, accuracy: str, out: Path, *more: str) -> int:
 
 
 def result_of(files: Path, *more: str) -> dict[str, Any]:
-    """What a search that must succeed wrote."""
+    """Run a search that must succeed, and return its result."""
     assert search(files, *more) == 0
     data: dict[str, Any] = json.loads((files / "r.json").read_text())
     return data
@@ -79,7 +79,7 @@ def result_of(files: Path, *more: str) -> dict[str, Any]:
 def fails(
     capsys: pytest.CaptureFixture[str], files: Path, *more: str, out: str = "absent.json"
 ) -> str:
-    """Run a search that must exit 2, write nothing, and give its one line."""
+    """Run a search that must exit 2 and write no file; return its error line."""
     before = sorted(files.rglob("*"))
     try:
         code: object = search(files, *more, out=out)

@@ -14,7 +14,7 @@ Places = NDArray[np.intp]
 def random_parts(
     grid: Grid, rng: np.random.Generator, *, least: float = 0.0, plain: bool = False
 ) -> GridSum:
-    """Shares drawn between `least` and 1; `plain` ones depend on depth and option alone."""
+    """Draw shares between `least` and 1; `plain` ones depend on depth and option only."""
     widths = (grid.input_width, *(stage.output_width for stage in grid.stages))
     resolutions = len(grid.resolutions)
 
@@ -37,7 +37,7 @@ def random_parts(
 
 
 def total(grid: Grid, parts: GridSum, codes: Codes) -> Floats:
-    """What a sum comes to for codes (n, columns): the shares of their choices, one by one."""
+    """Return the sum for codes (n, columns): the shares of their choices, added one by one."""
     at, enter = _place(codes[:, 0], grid.resolutions), grid.input_width.indices(codes)
     result = parts.base[at] + _share(parts.entry, at, enter)
     for stage, of_stage in zip(grid.stages, parts.stages, strict=True):
@@ -53,18 +53,18 @@ def total(grid: Grid, parts: GridSum, codes: Codes) -> Floats:
 
 
 def _place(values: Codes, among: Codes) -> Places:
-    """Place of each value among those of its column."""
+    """Return the index of each value among those of its column."""
     return np.asarray((values[:, None] == among).argmax(axis=1))
 
 
 def _share(values: Floats, *places: Places) -> Floats:
-    """Shares at places along each axis; an axis of length 1 has the same for all."""
+    """Return shares at indices along each axis; an axis of length 1 has one share for all."""
     at = tuple(np.minimum(p, n - 1) for p, n in zip(places, values.shape, strict=True))
     return np.asarray(values[at])
 
 
 def best_by_trying(problem: Separable, codes: Codes) -> float | None:
-    """Value of the best of these codes within the limits; None where none is."""
+    """Return the value of the best code within the limits; None where there is none."""
     values = total(problem.grid, problem.value, codes)
     within = np.ones(len(codes), dtype=np.bool_)
     for cost, limit in zip(problem.costs, problem.limits, strict=True):

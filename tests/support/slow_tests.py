@@ -1,4 +1,4 @@
-"""Tests that take long and are not marked `slow`."""
+"""Report of slow tests without the mark `slow`."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""A small terminal: what a person sees of a program's output, and programs run in one."""
+"""A small terminal: the screen after a program's output, and programs run in one."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ _PATIENCE_S = 120.0
 
 @dataclass
 class Screen:
-    """The lines that a terminal of `width` columns holds, those scrolled away included.
+    """Lines of a terminal of `width` columns, including those scrolled away.
 
     It knows what rich writes: text, line ends, cursor up, erased lines, colours, a hidden cursor.
     As on a real one, a character at the right edge leaves the cursor there until the next.
@@ -32,12 +32,12 @@ class Screen:
 
     @property
     def lines(self) -> list[str]:
-        """Lines without trailing blanks, and without empty ones at the end."""
+        """Return the lines without trailing blanks, and without empty ones at the end."""
         text = "\n".join("".join(line).rstrip() for line in self._lines)
         return text.rstrip("\n").split("\n")
 
     def feed(self, text: str) -> None:
-        """Write what a program has put out."""
+        """Write a program's output."""
         place = 0
         for match in _CODE.finditer(text):
             self._plain(text[place : match.start()])
@@ -79,7 +79,7 @@ class Screen:
 
 @dataclass(frozen=True)
 class Shown:
-    """What was left on the terminal, and the exit code."""
+    """The final screen, and the exit code."""
 
     screen: Screen
     code: int

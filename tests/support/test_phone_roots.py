@@ -18,7 +18,7 @@ def call(root: Path, *argv: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([path, *argv[1:]], capture_output=True, text=True, check=False)
 
 
-def said(root: Path, *argv: str) -> str:
+def output_of(root: Path, *argv: str) -> str:
     return call(root, *argv).stdout.strip()
 
 
@@ -35,11 +35,11 @@ def pixel2(tmp_path: Path) -> Path:
 
 
 def test_getprop_tells_all_one_or_a_default(note8: Path) -> None:
-    assert said(note8, "getprop", "ro.product.model") == "SM-N950F"
-    assert said(note8, "getprop", "ro.ofabench.emulated") == "qemu-aarch64"
-    assert said(note8, "getprop", "ro.nothing") == ""
-    assert said(note8, "getprop", "ro.nothing", "else") == "else"
-    lines = said(note8, "getprop").splitlines()
+    assert output_of(note8, "getprop", "ro.product.model") == "SM-N950F"
+    assert output_of(note8, "getprop", "ro.ofabench.emulated") == "qemu-aarch64"
+    assert output_of(note8, "getprop", "ro.nothing") == ""
+    assert output_of(note8, "getprop", "ro.nothing", "else") == "else"
+    lines = output_of(note8, "getprop").splitlines()
     assert "[ro.build.version.release]: [9]" in lines
     assert lines == sorted(lines)
 
@@ -69,7 +69,7 @@ def test_a_temperature_is_written_in_each_sensors_own_unit(pixel2: Path) -> None
         "quiet_therm": 31,
     }
     reading = "Temperature{mValue=71.5, mType=0, mName=tsens_tz_sensor7, mStatus=0}"
-    assert said(pixel2, "dumpsys", "thermalservice").count(reading) == 2
+    assert output_of(pixel2, "dumpsys", "thermalservice").count(reading) == 2
 
 
 def test_thermal_service_is_there_since_android_10(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_thermal_service_is_there_since_android_10(tmp_path: Path) -> None:
     phone_roots.set_thermal_status(tmp_path / "new", 3)
     old = call(tmp_path / "old", "dumpsys", "thermalservice")
     assert (old.returncode, old.stderr) == (0, "Can't find service: thermalservice\n")
-    assert "\nThermal Status: 3\n" in said(tmp_path / "new", "dumpsys", "thermalservice")
+    assert "\nThermal Status: 3\n" in output_of(tmp_path / "new", "dumpsys", "thermalservice")
 
 
 def test_frequency_limit_and_battery_are_what_was_set(note8: Path) -> None:
@@ -88,16 +88,16 @@ def test_frequency_limit_and_battery_are_what_was_set(note8: Path) -> None:
     assert (freq / "scaling_max_freq").read_text() == "1066000\n"
     assert (freq / "scaling_cur_freq").read_text() == "1066000\n"
     assert (freq / "cpuinfo_max_freq").read_text() == "2314000\n"
-    dump = said(note8, "dumpsys", "battery").splitlines()
+    dump = output_of(note8, "dumpsys", "battery").splitlines()
     assert {"  level: 15", "  temperature: 412", "  USB powered: false", "  status: 3"} <= {*dump}
 
 
 def test_settings_keep_what_they_are_told(note8: Path) -> None:
-    said(note8, "settings", "put", "global", "low_power", "1")
-    assert said(note8, "settings", "get", "global", "low_power") == "1"
-    assert said(note8, "settings", "delete", "global", "low_power") == "Deleted 1 rows"
-    assert said(note8, "settings", "get", "global", "low_power") == "null"
-    assert said(note8, "settings", "list", "global") == "stay_on_while_plugged_in=0"
+    output_of(note8, "settings", "put", "global", "low_power", "1")
+    assert output_of(note8, "settings", "get", "global", "low_power") == "1"
+    assert output_of(note8, "settings", "delete", "global", "low_power") == "Deleted 1 rows"
+    assert output_of(note8, "settings", "get", "global", "low_power") == "null"
+    assert output_of(note8, "settings", "list", "global") == "stay_on_while_plugged_in=0"
     assert phone_roots.setting(note8, "global/low_power") is None
     assert phone_roots.received_commands(note8)[0] == "settings put global low_power 1"
 
@@ -107,20 +107,20 @@ def test_settings_keep_what_they_are_told(note8: Path) -> None:
 )
 def test_svc_power_stayon_is_a_setting_and_wakes(note8: Path, word: str, value: str) -> None:
     phone_roots.set_screen(note8, on=False)
-    said(note8, "svc", "power", "stayon", word)
+    output_of(note8, "svc", "power", "stayon", word)
     assert phone_roots.setting(note8, "global/stay_on_while_plugged_in") == value
     awake = "Awake" if value != "0" else "Asleep"
-    dump = said(note8, "dumpsys", "power").splitlines()
+    dump = output_of(note8, "dumpsys", "power").splitlines()
     assert f"  mWakefulness={awake}" in dump
     assert f"Display Power: state={'ON' if value != '0' else 'OFF'}" in dump
     assert f"  mStayOn={'true' if value != '0' else 'false'}" in dump
 
 
 def test_keys_wake_and_send_to_sleep(note8: Path) -> None:
-    said(note8, "input", "keyevent", "26")
-    assert "  mWakefulness=Asleep" in said(note8, "dumpsys", "power").splitlines()
-    said(note8, "input", "keyevent", "KEYCODE_WAKEUP")
-    assert "  mWakefulness=Awake" in said(note8, "dumpsys", "power").splitlines()
+    output_of(note8, "input", "keyevent", "26")
+    assert "  mWakefulness=Asleep" in output_of(note8, "dumpsys", "power").splitlines()
+    output_of(note8, "input", "keyevent", "KEYCODE_WAKEUP")
+    assert "  mWakefulness=Awake" in output_of(note8, "dumpsys", "power").splitlines()
 
 
 def test_fixed_performance_mode_is_there_since_android_11(tmp_path: Path) -> None:
@@ -145,8 +145,8 @@ def test_a_reboot_changes_the_boot_id(note8: Path) -> None:
 def test_root_and_missing_commands(note8: Path) -> None:
     assert not (note8 / "system/bin/su").exists()
     phone_roots.give_root(note8)
-    assert said(note8, "su", "-c", "echo as root") == "as root"
-    assert said(note8, "su", "0", "echo", "as root") == "as root"
+    assert output_of(note8, "su", "-c", "echo as root") == "as root"
+    assert output_of(note8, "su", "0", "echo", "as root") == "as root"
     phone_roots.take_command(note8, "sha256sum")
     lacking = call(note8, "sha256sum", "/dev/null")
     assert (lacking.returncode, "not found" in lacking.stderr) == (127, True)
@@ -157,7 +157,7 @@ def test_a_root_is_made_again_over_itself(tmp_path: Path, model: ModelName) -> N
     make_root(tmp_path, model, abi="x86_64", emulated="pocket-phone")
     phone_roots.set_temperature(tmp_path, 90.0)
     make_root(tmp_path, model, abi="x86_64", emulated="pocket-phone")
-    assert said(tmp_path, "getprop", "ro.product.cpu.abi") == "x86_64"
+    assert output_of(tmp_path, "getprop", "ro.product.cpu.abi") == "x86_64"
     assert all(
         int((zone / "temp").read_text()) < 90_000 and int((zone / "temp").read_text()) != 900
         for zone in (tmp_path / "sys/class/thermal").iterdir()

@@ -39,7 +39,7 @@ def parsed(line: str, cls: type[Any] = CommandExample) -> Any:
 
 
 def refused(line: str, capsys: pytest.CaptureFixture[str], cls: type[Any] = CommandExample) -> str:
-    """The one line that a command says of wrong arguments."""
+    """Return the error line of a command with wrong arguments."""
     with pytest.raises(SystemExit) as stopped:
         parsed(line, cls)
     assert stopped.value.code == 2
@@ -131,7 +131,7 @@ def test_help_lists_all_but_hidden_options(capsys: pytest.CaptureFixture[str]) -
     assert "[--single FILE | --single-s S]" in text
     assert "[T.parquet]" in text
     assert "-n N, --networks N how many (100)" in text
-    assert "the sweep: --replicates N made afresh (3) --budget TIME about so long" in text
+    assert "the sweep: --replicates N created afresh (3) --budget TIME about so long" in text
     assert "--resolutions N,..." in text
     assert "--precision {fp32,fp16} default fp32" in text
     assert "--fail-above 5% 100% is twice" in text
