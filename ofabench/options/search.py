@@ -27,11 +27,12 @@ def latencies() -> Any:
 
 
 def precision() -> Any:
-    """Return the field `precision: str`, for limits in bytes."""
+    """Return the field `precision: str | None`, for limits in bytes."""
     return option(
-        FLOAT32,
+        None,
         choices=PRECISIONS,
-        help="precision of weights and activations, for limits in bytes ({default})",
+        help="precision of weights and activations, for limits in bytes (default: int8 with "
+        f"--latency of int8 files, else {FLOAT32})",
     )
 
 

@@ -94,6 +94,18 @@ class FittedAccuracy:
         }
 
 
+def precision_of(source: AccuracySource) -> str | None:
+    """Return the precision, fp32 or int8, of the networks whose accuracies a source predicts.
+
+    None if it is unknown. Tables of `evaluate-subnets` record it, as "int8 onnx"; predictors of OFA
+    are of float32.
+    """
+    if isinstance(source, FittedAccuracy):
+        recorded = source.predictor.provenance.get("precision")
+        return recorded.split()[0] if isinstance(recorded, str) and recorded else "fp32"
+    return "fp32" if isinstance(source, OfaPredictor | OfaPublished) else None
+
+
 def open_accuracy(text: str) -> AccuracySource:
     """Open `ofa:FILE`, or a file of `ofabench accuracy`; `FileError` where it is neither."""
     if text.startswith(OFA_PREFIX):

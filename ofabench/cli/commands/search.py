@@ -11,9 +11,10 @@ from bench.options import Options, nested, option
 from ofabench.cli.derived.command import Command
 from ofabench.options import shared
 from ofabench.options.measured_search import MeasuredSearchOptions
-from ofabench.options.search import LimitOptions, SearchOptions, latencies, precision
+from ofabench.options.search import FLOAT32, LimitOptions, SearchOptions, latencies, precision
 
 if TYPE_CHECKING:
+    from ofabench.workflows.search.latencies import LatencySource
     from ofabench.workflows.search.limits import Limit
 
 EXIT_NOT_MET = 1
@@ -37,7 +38,7 @@ class SearchCommand(Options):
     )
     latency: tuple[Path, ...] = latencies()
     limits: LimitOptions = nested(LimitOptions)
-    precision: str = precision()
+    precision: str | None = precision()
     pareto: bool = option(
         False,
         help="find the front of accuracy against one or two --latency; with several "
@@ -80,7 +81,7 @@ def run(options: SearchCommand) -> int:
 
     sources = load_sources(options.latency)
     space = options.space
-    others = counted_limits(options.limits, options.precision)
+    others = counted_limits(options.limits, _precision(options, sources))
     if options.measured.device is not None:
         return _on_device(options, [*latency_limits(sources, options.limits), *others])
     if options.pareto:
@@ -103,6 +104,15 @@ def run(options: SearchCommand) -> int:
     print(result)
     print(f"written to {options.out}; the accuracy is predicted, expect less", file=sys.stderr)
     return 0
+
+
+def _precision(options: SearchCommand, sources: "list[LatencySource]") -> str:
+    """Return the precision of the limits in bytes; any where there are none."""
+    from ofabench.workflows.search.precisions import limits_precision
+
+    if options.limits.max_memory_bytes is None and options.limits.max_size_bytes is None:
+        return options.precision or FLOAT32
+    return limits_precision(options.precision, sources)
 
 
 def _on_device(options: SearchCommand, limits: "list[Limit]") -> int:

@@ -12,6 +12,7 @@ from ofabench.options.search import SearchOptions
 from ofabench.workflows.search.accuracies import Accuracy, FunctionAccuracy, accuracy_of
 from ofabench.workflows.search.latencies import LatencySource, check_distinct, space_known_by
 from ofabench.workflows.search.limits import LatencyLimit
+from ofabench.workflows.search.precisions import warn_of_other_precision
 from ofabench.workflows.search.result import SearchOrigin
 from ofabench.workflows.space import load_space
 
@@ -151,6 +152,7 @@ def prepared(
     source = accuracy_of(accuracy, loaded)
     source.check_space(loaded)
     check_distinct(sources)
+    warn_of_other_precision(source, sources)
     label = os.fspath(accuracy) if isinstance(accuracy, str | os.PathLike) else "the predictor"
     resolutions = _resolutions(options, loaded, source, label)
     if resolutions:
