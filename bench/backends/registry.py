@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any
 
-from bench.blocks.graph_form import GraphForm
+from bench.blocks.graph_form import CHOICES, GraphForm
 from bench.errors import InputError, PluginError
 from bench.protocol.backend import Backend
 from bench.protocol.plugins import Plugins
 from bench.protocol.target import Target
 
 BACKENDS = ("torch", "onnx", "tflite", "fake")  # those that run on this machine's processor
-FORMS = {"onnx": ("stem",), "tflite": ("hswish", "depthwise7", "stem")}  # options of each
+FORMS = {"onnx": ("stem",), "tflite": tuple(CHOICES)}  # options of each
 PLUGINS: Plugins[Backend] = Plugins(
     "backend", "ofabench.backends", Backend, (*BACKENDS, "tensorrt")
 )
@@ -67,7 +67,7 @@ def get_backend(name: str, **options: Any) -> Backend:
     Args:
         name: `torch`, `onnx`, `tflite`, `tensorrt`, `fake`, or a registered name.
         options: the backend's options: torch `compile`; onnx `stem`; tflite `hswish`,
-            `depthwise7` and `stem` (see `bench.blocks.graph_form`).
+            `depthwise7`, `stem` and `weights` (see `bench.blocks.graph_form`).
 
     Returns:
         The backend. Whether its runtime is installed is checked when `version` or a later method

@@ -23,7 +23,7 @@ from bench.blocks.model import Model, random_model
 from bench.blocks.quantisation import INT8_LOWEST, Quantisation
 from bench.blocks.spec import BlockSpec
 from bench.blocks.weight_bytes import PRECISIONS
-from bench.errors import FileError, MissingRuntimeError, one_line
+from bench.errors import FileError, InputError, MissingRuntimeError, one_line
 from bench.models.model_file import ModelFile
 from bench.protocol.backend import Array
 from bench.protocol.target import Target
@@ -86,8 +86,9 @@ class TfliteBackend:
         hswish: str = PLAIN.hswish,
         depthwise7: str = PLAIN.depthwise7,
         stem: str = PLAIN.stem,
+        weights: str = PLAIN.weights,
     ) -> None:
-        self.form = GraphForm(hswish=hswish, depthwise7=depthwise7, stem=stem)
+        self.form = GraphForm(hswish=hswish, depthwise7=depthwise7, stem=stem, weights=weights)
 
     def version(self) -> str:
         """Return the runtime's name and version: "litert-2.3.0" or "tflite-runtime-2.14.0"."""
@@ -103,6 +104,11 @@ class TfliteBackend:
         return tflite_bytes(model, batch, precision=precision, form=self.form)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> TfliteModel:
+        if target.precision == "fp16":
+            raise InputError(
+                "LiteRT's interpreter for Python cannot compute in fp16, phones can: measure fp32, "
+                "or --forms weights=float16 for files with float16 weights"
+            )
         check_precision(target, ("fp32", "int8"))
         return _load(self.serialise(model, target.batch, target.precision), target, seed)
 

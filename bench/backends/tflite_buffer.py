@@ -14,7 +14,12 @@ from bench.backends.tflite_schema import FILE_IDENTIFIER, schema
 from bench.blocks.quantisation import Quantisation
 
 _SCHEMA_VERSION = 3
-_KINDS = {"float32": "FLOAT32", "int32": "INT32", "int8": "INT8"}  # by numpy's names
+_KINDS = {
+    "float32": "FLOAT32",
+    "float16": "FLOAT16",
+    "int32": "INT32",
+    "int8": "INT8",
+}  # by numpy's names
 _DATA_ALIGNMENT = 16  # the schema's force_align of Buffer.data, which Python's API does not apply
 
 
@@ -53,7 +58,7 @@ class Flatbuffer:
     def constant(
         self, value: NDArray[Any], name: str, quantisation: Quantisation | None = None
     ) -> Tensor:
-        """Add a tensor with its data: float32, int32 or, quantised, int8."""
+        """Add a tensor with its data: float32, float16, int32 or, quantised, int8."""
         table = 0 if quantisation is None else self._quantised(quantisation)
         index = self._with_data(value, name, table)
         return Tensor(index, value.shape, quantisation)

@@ -28,6 +28,8 @@ def tflite_bytes(
     channels, height, width = model.input_shape
     shape = (batch, height, width, channels)
     int8 = precision == "int8"
+    if int8 and form.weights == "float16":
+        raise InputError("the form weights=float16 is for fp32 and fp16, and this file is int8")
     is_image = not int8 or model.blocks[0].kind == "stem"
     graph_input = file.tensor(shape, "input", None if is_image else quantised(RANGES["none"]))
     writer = _Writer(file, form)
@@ -49,6 +51,7 @@ class _Writer(Operators):
     def __init__(self, file: Flatbuffer, form: GraphForm) -> None:
         super().__init__(file)
         self._form = form
+        self.values = FloatValues(file, half_weights=form.weights == "float16")
         self._is_non_negative = False  # the block's input, after a ReLU
 
     def quantised(self, value: Tensor) -> Tensor:

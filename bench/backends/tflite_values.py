@@ -36,10 +36,11 @@ class Values(Protocol):
 
 
 class FloatValues:
-    """Tensors of float32."""
+    """Tensors of float32; `half_weights` are stored as float16, biases are not."""
 
-    def __init__(self, file: Flatbuffer) -> None:
+    def __init__(self, file: Flatbuffer, *, half_weights: bool = False) -> None:
         self._file = file
+        self._half_weights = half_weights
 
     def computed(self, shape: tuple[int, ...], name: str, act: str) -> Tensor:
         return self._file.tensor(shape, name)
@@ -56,10 +57,16 @@ class FloatValues:
     def weights(
         self, weight: Array, bias: Array, axis: int, name: str, source: Tensor
     ) -> list[Tensor]:
-        return [
-            self._file.constant(weight, f"{name}.weight"),
-            self._file.constant(bias, f"{name}.bias"),
-        ]
+        return [self._weight(weight, f"{name}.weight"), self._file.constant(bias, f"{name}.bias")]
+
+    def _weight(self, weight: Array, name: str) -> Tensor:
+        if not self._half_weights:
+            return self._file.constant(weight, name)
+        stored = self._file.constant(weight.astype(np.float16), f"{name}.half")
+        converted = self._file.tensor(weight.shape, name)
+        # Of constants: runtimes compute it once, when they load the file.
+        self._file.operator("DEQUANTIZE", [stored], converted, "DequantizeOptions")
+        return converted
 
 
 class Int8Values:

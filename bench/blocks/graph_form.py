@@ -20,11 +20,14 @@ class GraphForm:
     `depthwise7`: a 7x7 depthwise convolution "whole", or "split" into columns 0, 3, 6 and 1, 5 and
     2, 4 as dilated convolutions whose outputs are added.
     `stem`: in int8, the first convolution and its activation "quantised", or in "float".
+    `weights`: outside of int8, stored as "float32", or as "float16", which are converted to float32
+    when the file is loaded.
     """
 
     hswish: str = "operator"
     depthwise7: str = "whole"
     stem: str = "quantised"
+    weights: str = "float32"
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
@@ -64,5 +67,6 @@ CHOICES: dict[str, tuple[str, str]] = {
     "hswish": ("operator", "decomposed"),
     "depthwise7": ("whole", "split"),
     "stem": ("quantised", "float"),
+    "weights": ("float32", "float16"),
 }
 PLAIN = GraphForm()

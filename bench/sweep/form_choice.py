@@ -83,7 +83,7 @@ def compare_int8(
 
 def _examples(name: str, precision: str, blocks: Sequence[BlockSpec]) -> list[BlockSpec]:
     """Return blocks that the form changes, from small to large."""
-    if name == "stem" and precision != "int8":
+    if (name, precision == "int8") in {("stem", False), ("weights", True)}:
         return []
     return _spread([spec for spec in blocks if _changes(name, spec)])
 
@@ -101,6 +101,8 @@ def _changes(name: str, spec: BlockSpec) -> bool:
             return spec.act == "hswish"
         case "depthwise7":
             return (spec.kind, spec.kernel) == ("mbconv", 7)
+        case "weights":
+            return spec.params > 0
         case _:
             return spec.kind == "stem"
 

@@ -31,8 +31,8 @@ class ExportOptions(Options):
         "",
         metavar="NAME=VALUE,...",
         help="how the graph is written, as in `ofabench sweep --forms`: hswish=decomposed, "
-        "depthwise7=split (tflite), stem=float (int8). Default: the plain forms; `deploy` takes "
-        "those of --latency",
+        "depthwise7=split, weights=float16 (tflite), stem=float (int8). Default: the plain forms; "
+        "`deploy` takes those of --latency",
     )
     calibration: int = option(
         200,

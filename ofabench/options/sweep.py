@@ -34,7 +34,7 @@ class SweepOptions(Options):
         metavar="auto|NAME=VALUE,...",
         help="how graphs are written where there are equivalent ways ({default}): auto times both "
         "on a few blocks of the device and keeps the faster; or hswish=decomposed, "
-        "depthwise7=split (tflite), stem=float (int8), separated by commas",
+        "depthwise7=split, weights=float16 (tflite), stem=float (int8), separated by commas",
     )
     threads: int = option(1, minimum=1, metavar="N", help="threads of the runtime ({default})")
     cores: str | None = option(
