@@ -70,7 +70,7 @@ class Compiler:
         started_s = self._clock()
         try:
             with _abandoned_after(self._left_s):
-                logits: Tensor = compiled(images)
+                return compiled(images)
         except _StopRequestedError:
             self._give_up()  # training is about to stop and says so
         except _AbandonedError:
