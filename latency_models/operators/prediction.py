@@ -57,7 +57,7 @@ class ModelPrediction:
         relative_std: float,
         rare: Mapping[str, int],
     ) -> Self:
-        """Sum costs up; guesses of one kind err together, those of different kinds apart."""
+        """Add costs; errors of estimates are common to a kind, and independent between kinds."""
         total_ms = sum(cost.total_ms for cost in costs)
         measured_ms = sum(cost.total_ms for cost in costs if cost.measured)
         by_kind: dict[str, float] = {}

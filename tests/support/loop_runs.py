@@ -90,8 +90,8 @@ def deep(archs: list[ArchConfig]) -> list[float]:
 class SlowDevice(FakeDevice):
     """A fake device that is slower by the factor `factors` of a replicate's number.
 
-    The last factor is for all later replicates. `break_at` raises `error` before that round, counted
-    over all replicates from 0.
+    The last factor is for all later replicates. `break_at` raises `error` before that round,
+    counted over all replicates from 0.
     """
 
     factors: tuple[float, ...] = (1.0,)

@@ -62,7 +62,7 @@ class PredictedModels:
                 f"{each.coverage:.0%} of it from measured operators"
             )
             lines += [
-                f"  {kind} was measured {count} times, too few to be guessed well"
+                f"  {kind} was measured {count} times, too few for a good estimate"
                 for kind, count in each.rare.items()
             ]
             lines += [
