@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.options import MILLISECONDS, SECONDS, Options, option
+from bench.options import MILLISECONDS, SECONDS, Options, nested, option
 from ofabench.options import shared
+from ofabench.options.augmentation import AugmentationOptions
 
 PRECISIONS = ("float32", "bfloat16", "float16")
 FOCUSES = ("best-up", "worst-up")
@@ -15,7 +16,7 @@ _LIMITS = "training under latency limits"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainOptions(Options):
-    """Schedule, seed, device and latency limits of a training.
+    """Schedule, seed, device, augmentation and latency limits of a training.
 
     Each latency limit applies to the predictor at the same position in `latency`.
 
@@ -90,6 +91,9 @@ class TrainOptions(Options):
         metavar="TIME",
         group=_RUNNING,
         help="time between checkpoints within an epoch, e.g. 90s or 5m ({default})",
+    )
+    augmentation: AugmentationOptions = nested(
+        AugmentationOptions, group="augmentation of training images"
     )
     latency: tuple[Path, ...] = option(
         (),

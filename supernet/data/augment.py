@@ -35,7 +35,7 @@ class Augmentation:
         The crop follows Inception: an area and an aspect ratio are drawn until they fit into the
         image; after 10 attempts, it is the largest centre crop with the nearest allowed ratio.
         """
-        rng = _generator(seed, 0, index)
+        rng = random_generator(seed, 0, index)
         flip = bool(rng.random() < self.flip)
         low, high = math.log(self.ratio[0]), math.log(self.ratio[1])
         for _ in range(_TRIES):
@@ -66,12 +66,12 @@ class Augmentation:
             adjust_saturation_with_gray_subtraction,
         )
 
-        rng = _generator(seed, 1)
+        rng = random_generator(seed, 1)
         drawn = torch.from_numpy(rng.uniform(-1, 1, (int(indices.max()) + 1, 2))).float()[indices]
         images = adjust_brightness_accumulative(images, 1 + self.brightness * drawn[:, 0])
         return adjust_saturation_with_gray_subtraction(images, 1 + self.saturation * drawn[:, 1])
 
 
-def _generator(seed: tuple[int, ...], *use: int) -> np.random.Generator:
+def random_generator(seed: tuple[int, ...], *use: int) -> np.random.Generator:
     """Return the generator for one use of a seed, independent of all other uses."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=use))

@@ -34,12 +34,19 @@ class Batch:
     """Normalised images float32 (n, c, r, r), channels last, and their labels int64 (n,).
 
     `index` (n,) are the images' indices in the source: the requested ones without unreadable
-    images.
+    images. Images that were mixed have `soft_labels`, float32 (n, classes): the shares of their
+    classes, of which `labels` are the larger.
     """
 
     images: Tensor
     labels: Tensor
     index: Tensor
+    soft_labels: Tensor | None = None
+
+    @property
+    def targets(self) -> Tensor:
+        """What the loss compares with: soft labels where there are some, otherwise labels."""
+        return self.labels if self.soft_labels is None else self.soft_labels
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -29,6 +29,11 @@ class Scale:
         mean, spread = (torch.tensor(x)[:, None, None] for x in (self.mean, self.spread))
         return images.sub_(mean).div_(spread)
 
+    def undo(self, images: Tensor) -> Tensor:
+        """Return normalised images as floats of bytes."""
+        mean, spread = (torch.tensor(x)[:, None, None] for x in (self.mean, self.spread))
+        return images * spread + mean
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TorchImages:

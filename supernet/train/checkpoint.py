@@ -25,7 +25,9 @@ _PLAIN: Mapping[str, Callable[[Any], Any]] = {
     "micro_batches": int,
     "precision": str,
     "sampling": str,
+    "augmentation": str,
 }
+_LATER = {"augmentation": ""}  # values of files that were written before there were such keys
 _COUNTS = ("phase", "epoch", "step")
 
 
@@ -49,7 +51,8 @@ class Recipe:
 
     `data` names the images. A step's batch is divided into `micro_batches` equal parts with
     separate batch-norm statistics, processed in sequence or by several ranks. `precision` is that
-    of the forward pass. `sampling` describes restrictions of the sub-networks; "" for none.
+    of the forward pass. `sampling` describes restrictions of the sub-networks, `augmentation` what
+    is done to the images beyond their data's own; "" for none.
     """
 
     space: SearchSpace
@@ -59,6 +62,7 @@ class Recipe:
     micro_batches: int = 1
     precision: str = "float32"
     sampling: str = ""
+    augmentation: str = ""
 
     def about(self) -> dict[str, Any]:
         """Return a description of the training."""
@@ -220,7 +224,7 @@ def _checkpoint(metadata: Mapping[str, Any], groups: dict[str, Tensors], where: 
         recipe=Recipe(
             space=space,
             schedule=Schedule.from_toml(metadata["schedule"], where),
-            **{name: kind(metadata[name]) for name, kind in _PLAIN.items()},
+            **{name: kind({**_LATER, **metadata}[name]) for name, kind in _PLAIN.items()},
         ),
         **{name: int(metadata[name]) for name in _COUNTS},
         seconds=float(metadata["seconds"]),

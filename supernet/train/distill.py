@@ -74,7 +74,10 @@ def loss_of(
     soft: Tensor | None,
     distillation: float,
 ) -> Tensor:
-    """Return cross-entropy with `labels` (n,) + `distillation` * that with `soft` (n, classes)."""
+    """Return cross-entropy with `labels` + `distillation` * that with `soft` (n, classes).
+
+    `labels` are (n,), or the shares of the classes (n, classes).
+    """
     loss = F.cross_entropy(logits, labels, label_smoothing=label_smoothing)
     if soft is not None:
         loss = loss + distillation * F.cross_entropy(logits, soft)

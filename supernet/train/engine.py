@@ -94,6 +94,7 @@ class Engine:
         losses = torch.zeros(len(archs) + 1, device=self._device)  # last, correct answers
         images = [self._moved(batch.images) for batch in batches]
         labels = [batch.labels.to(self._device, non_blocking=True) for batch in batches]
+        targets = [batch.targets.to(self._device, non_blocking=True) for batch in batches]
         soft: list[Tensor | None] = [None] * len(batches)
         if teacher is not None:
             with self._autocast():
@@ -104,7 +105,7 @@ class Engine:
                     logits = self._logits(images[part], arch, phase).float()
                 loss = loss_of(
                     logits,
-                    labels[part],
+                    targets[part],
                     label_smoothing=self._schedule.label_smoothing,
                     soft=soft[part],
                     distillation=phase.distillation,

@@ -53,7 +53,7 @@ def _kill_at(number: int) -> None:
                 os.kill(os.getpid(), signal.SIGKILL)
             yield scored
 
-    measure.measure_each = killed
+    setattr(measure, "measure_each", killed)  # noqa: B010 - its type is that of the real one
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import torch
 from bench.errors import FileError, InputError, InterruptedSweepError
 from bench.extras import check_extra
 from bench.protocol.progress import NoProgress, Progress
+from ofabench.options.augmentation import AugmentationOptions
 from ofabench.options.train import TrainOptions
 from ofabench.workflows.space import load_space
 from ofabench.workflows.train.broken_images import log_broken
@@ -17,6 +18,7 @@ from ofabench.workflows.train.cuda_check import check_cuda
 from ofabench.workflows.train.graceful_stop import stop_requested
 from ofabench.workflows.train.supernet import SuperNet, load_supernet
 from ofabench.workflows.train.training_limits import sampling_of
+from supernet.data.augmented_source import BatchAugmentation, augmented
 from supernet.data.folder_source import FolderSource
 from supernet.data.open_data import Data, open_data
 from supernet.space.space import SearchSpace
@@ -98,9 +100,10 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
     sampling, restricted = sampling_of(options, space, _LOG.info if ranks.first else _discard)
     schedule = Schedule.load(options.schedule)
     parts = open_data(data, space, workers=options.workers)
-    source = parts.train_source
-    if isinstance(source, FolderSource):
+    augmentation = _augmentation(options.augmentation)
+    if isinstance(parts.train_source, FolderSource):
         check_extra("kornia", "training on a folder of images needs")
+    source = augmented(parts, augmentation)
     recipe = Recipe(
         space=space,
         schedule=schedule,
@@ -109,6 +112,7 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
         micro_batches=ranks.world * options.accumulate,
         precision=options.precision,
         sampling=restricted,
+        augmentation=str(augmentation),
     )
     initial = None
     if options.init is not None:
@@ -135,6 +139,19 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
         )
         trainer.train(recipe, source, out, running, sampling, initial)
     log_broken(source.broken())
+
+
+def _augmentation(options: AugmentationOptions) -> BatchAugmentation:
+    """Return the augmentation of batches; an error where its package is not installed."""
+    if options.rand_augment:
+        check_extra("kornia", "--rand-augment needs")
+    return BatchAugmentation(
+        rand_augment=options.rand_augment,
+        operations=options.rand_augment_operations,
+        mixup=options.mixup,
+        cutmix=options.cutmix,
+        erasing=options.random_erasing,
+    )
 
 
 @contextmanager

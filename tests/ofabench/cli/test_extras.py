@@ -79,6 +79,18 @@ def test_training_on_images_needs_the_extra_augment(
     )
 
 
+def test_rand_augment_needs_the_extra_augment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    argv = ["train", "--space", "tiny", "--rand-augment", "9", "--out", "s.safetensors"]
+
+    assert refused(argv, "kornia", monkeypatch, capsys) == (
+        "ofabench: --rand-augment needs the package kornia, which is not installed: "
+        "pip install 'ofabench[augment]'"
+    )
+
+
 def test_int8_files_of_tflite_need_the_extra_quantizer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
