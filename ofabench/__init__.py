@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from latency_models.tables.networks import NetworksTable
     from latency_models.tables.table import LatencyTable
     from ofabench.options.accuracy import AccuracyOptions, EvaluationOptions
+    from ofabench.options.augmentation import AugmentationOptions
     from ofabench.options.deploy import DeployOptions
     from ofabench.options.device import DeviceOptions
     from ofabench.options.drift import DriftOptions
