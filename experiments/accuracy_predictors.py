@@ -1,7 +1,7 @@
 """Kinds of accuracy predictor on 1,000 sub-networks of OFA's own supernet, measured by others.
 
 `python experiments/accuracy_predictors.py [--data FOLDER]`: held-out errors from fits on few and on
-many networks, beside the best constant, and beside OFA's published predictor. All are of kernel 7
+many networks, compared with the best constant and OFA's published predictor. All are of kernel 7
 at 224 px, so that only depths and expansions differ: OFA's figure of 0.21 % is over more choices.
 """
 
@@ -28,7 +28,7 @@ KINDS: tuple[Kind, ...] = ("kernel", "mlp")
 
 
 def main() -> int:
-    """Print the table; 0 also where there is no data to make it of."""
+    """Print the table; return 0 also where there is no data."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("shared/data"), metavar="FOLDER")
     folder: Path = parser.parse_args().data
@@ -64,7 +64,7 @@ def main() -> int:
 
 
 def read_measured(path: Path, space: SearchSpace) -> tuple[Codes, NDArray[np.float64]]:
-    """Codes (n, columns) and top-1 accuracies as fractions (n,)."""
+    """Return codes (n, columns) and top-1 accuracies as fractions (n,)."""
     measured = json.loads(path.read_text())
     rows = [json.loads(key) for key in measured]
     table = pd.DataFrame(
@@ -75,7 +75,7 @@ def read_measured(path: Path, space: SearchSpace) -> tuple[Codes, NDArray[np.flo
 
 
 def _within(predictor: AccuracyPredictor, codes: Codes, accuracy: NDArray[np.float64]) -> float:
-    """Share of measured accuracies within two standard deviations of the predicted ones."""
+    """Return the share of measured accuracies within two standard deviations of the prediction."""
     errors = np.abs(predictor.predict(codes) - accuracy)
     return float(np.mean(errors <= 2 * predictor.predict_spread(codes)))
 

@@ -1,4 +1,4 @@
-"""Push the same 50 MB by ours and by Debian's `adb`, in turns, to the same phone in one run.
+"""Push the same 50 MB with our client and Debian's `adb` in turns to the same phone.
 
     python -m experiments.adb_push [--mb 50] [--rounds 7] [--json]
 

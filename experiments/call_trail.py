@@ -29,7 +29,7 @@ Call = tuple[str, str, str]
 
 
 class Recorder:
-    """A profile function for `sys.setprofile`, and what it saw."""
+    """Profile function for `sys.setprofile` that records calls."""
 
     def __init__(self, root: Path, packages: tuple[str, ...]) -> None:
         self._root = f"{root.resolve()}{os.sep}"
@@ -40,11 +40,11 @@ class Recorder:
 
     @property
     def calls(self) -> list[Call]:
-        """Calls up to the last one that wrote; all where none is known to have written."""
+        """Return the calls up to the last that wrote a file, or all where none did."""
         return list(self._calls)[: self._end or None]
 
     def __call__(self, frame: FrameType, event: str, arg: object) -> None:
-        """Take note of one event."""
+        """Record one event."""
         if event == "call":
             self._called(frame)
         elif event == "return":

@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def work_of(args: argparse.Namespace) -> tuple[list[Workload], list[Workload]]:
-    """The networks, and every block that they are made of."""
+    """Return the networks and all of their blocks."""
     space = SearchSpace.load(args.space)
     known = space.resolutions
     sizes = [known[len(known) // 3], known[-1]]
@@ -112,7 +112,7 @@ def measure(args: argparse.Namespace, out: Path) -> None:
     result["flushed"] = flushed(blocks, backend, target).tolist()
     seconds["flushed"] = time.monotonic() - started
     whole = sweep(networks, backend, target, NETWORK_PLAN)
-    # Networks were not in the passes of the blocks: the references bring both to one level.
+    # Networks were not in the rounds of the blocks: the references correct the drift between them.
     level = common_ratio(shuffled.references, whole.references)
     result["network"] = (whole.last / level).tolist()
     place = {block.blocks[0]: i for i, block in enumerate(blocks)}
@@ -130,7 +130,7 @@ class Shuffled:
 
 
 def sweep(work: list[Workload], backend: Backend, target: Target, plan: SweepPlan) -> Shuffled:
-    """Shuffled passes as `ofabench sweep` makes them."""
+    """Measure in shuffled rounds as `ofabench sweep` does."""
     places = with_references(work)
     number = {fromkey: i for i, fromkey in enumerate(dict.fromkeys(places))}
     replicates = []
@@ -155,7 +155,7 @@ def sweep(work: list[Workload], backend: Backend, target: Target, plan: SweepPla
 
 
 def looped(blocks: list[Workload], backend: Backend, target: Target) -> Floats:
-    """Each block called over and over, one block after the other; median ms."""
+    """Return median ms of each block in a loop, one block after the other."""
     result = []
     with pinned(target.cores):
         for block in blocks:
@@ -172,7 +172,7 @@ def looped(blocks: list[Workload], backend: Backend, target: Target) -> Floats:
 
 
 def flushed(blocks: list[Workload], backend: Backend, target: Target) -> Floats:
-    """Shuffled, one call a visit, a large buffer written before each; median ms of load medians."""
+    """Return median ms with one sample a burst, each after writing a large buffer."""
     buffer = np.zeros(FLUSH_BYTES // 8)
     medians = []
     with pinned(target.cores):
@@ -198,7 +198,7 @@ def flushed(blocks: list[Workload], backend: Backend, target: Target) -> Floats:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one process measured: ms of blocks by protocol, of networks, and who is made of what."""
+    """Figures of one process: ms of blocks by protocol, ms of networks, and blocks of networks."""
 
     ms: dict[str, Floats]
     seconds: dict[str, float]
@@ -217,7 +217,7 @@ class Run:
 
 
 def compare(first: Run, second: Run) -> list[dict[str, float | str]]:
-    """Figures of each protocol."""
+    """Return the figures of each protocol."""
     half = len(first.members) // 2
     level = common_ratio(first.ms["warm"], second.ms["warm"])
     measured_ms = second.ms["network"][half:] / level
@@ -249,7 +249,7 @@ def common_ratio(first: Floats, second: Floats) -> float:
 
 
 def difference(first: Floats, second: Floats) -> Floats:
-    """Drift-corrected relative difference of each."""
+    """Return the drift-corrected relative difference of each block."""
     result: Floats = np.abs(second / first / common_ratio(first, second) - 1)
     return result
 

@@ -1,9 +1,9 @@
-"""What fewer blocks cost in truth: the table of docs, regenerated from what is measured already.
+"""Errors of predictors fitted on fewer blocks: the table of docs, from existing measurements.
 
     python -m experiments.cost_against_truth --from runs/networks [--targets onnx:1,...]
 
 Takes the sweeps of `whole_networks`: of their blocks, only a share is given to the fit, those that
-a random draw or the active choice of `sweep --budget` would measure, beside the same 20 networks.
+a random draw or the active choice of `sweep --budget` would measure, with the same 20 networks.
 Judged on the networks that another process measured, drift-corrected by
 networks that both measured.
 """
@@ -36,7 +36,7 @@ POOL = 300
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What was measured of one target."""
+    """Measurements of one target."""
 
     space: SearchSpace
     table: LatencyTable
@@ -91,7 +91,7 @@ def lines_of(target: TargetSteps) -> Iterator[str]:
 
 
 def active_order(measured: Measured) -> list[int]:
-    """Blocks in the order in which they say most of random networks of what was swept."""
+    """Return blocks in the order in which they are most informative about random networks."""
     space, specs = measured.space, measured.table.specs
     sizes = sorted({spec.in_size for spec in specs if spec.kind == "stem"})
     archs = space.sample(np.random.default_rng(7), POOL, sizes)
@@ -101,7 +101,7 @@ def active_order(measured: Measured) -> list[int]:
 
 
 def judged(measured: Measured, rows: list[int]) -> Evaluation:
-    """Fit on some blocks and all networks, and judge."""
+    """Fit on some blocks and all networks, and evaluate."""
     space, whole = measured.space, measured.table
     table = LatencyTable(
         target=whole.target,

@@ -1,6 +1,6 @@
 """What follows a network's drift: anchor networks, single blocks, or the reference workloads?
 
-Each model file is measured several times, each time in a session of its own, and its latency is
+Each model file is measured several times, each time in a separate session, and its latency is
 compared with the prediction: as measured, and corrected by each estimate of drift, whether or
 not its parts agree. On a machine that does nothing else:
 
@@ -31,7 +31,7 @@ TOLERANCE = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Try:
-    """One measurement of one file, beside its prediction."""
+    """One measurement of one file, and its prediction."""
 
     name: str
     predicted_ms: float
@@ -61,7 +61,7 @@ class Try:
 
 
 def main() -> int:
-    """Measure, print a line a try, then the summary."""
+    """Measure, print a line per measurement, then the summary."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="folder of `ofabench quickstart`")
     parser.add_argument("--tries", type=int, default=3)

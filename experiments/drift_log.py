@@ -111,7 +111,7 @@ def _networks() -> list[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sessions:
-    """What the networks took: `times` as ISO 8601, `ms` (sessions, networks) as measured."""
+    """Latencies of the networks: `times` as ISO 8601, `ms` (sessions, networks) as measured."""
 
     times: tuple[str, ...]
     ms: Floats
@@ -189,7 +189,7 @@ def _variances(sessions: Sessions) -> Iterator[str]:
 
 
 def _log(sessions: Sessions, rows: Sequence[int]) -> DriftLog:
-    """The anchors' log of some sessions; the first of them is the sweep's own."""
+    """Return the anchors' log of some sessions, of which the first is the sweep's."""
     ms = sessions.ms[:, sessions.places]
     return DriftLog(
         anchors=tuple(
@@ -205,7 +205,7 @@ def _log(sessions: Sessions, rows: Sequence[int]) -> DriftLog:
 
 
 def _coverage(sessions: Sessions, known: int) -> Iterator[str]:
-    """Share of networks within their bound in later sessions, by gap and nominal confidence."""
+    """Return the share of networks within their bound later, by gap and nominal confidence."""
     times_s, others = sessions.unix_s, np.ones(sessions.ms.shape[1], dtype=np.bool_)
     others[sessions.places] = False
     inside: dict[tuple[float, float], list[float]] = {}

@@ -1,4 +1,4 @@
-"""Two commands run on the fake device, and the way their calls take through the files.
+"""Two commands run on the fake device, and the sequence of files through which their calls pass.
 
 Each command is run (`experiments/call_trail.py`), so what is counted is what was called. Counting
 starts when the arguments are parsed, and ends when the store is closed or the result is in its
@@ -41,7 +41,7 @@ Call = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One command's way through the files; see this module for each figure."""
+    """Figures of one command's calls; see this module."""
 
     command: str
     files: tuple[str, ...]

@@ -50,7 +50,7 @@ def read_tree(root: Path) -> Tree:
 
 
 def folder_of(path: str) -> str:
-    """Return the folder in which a file lies itself: `bench/cuda`, not `bench`, of what is there.
+    """Return the folder that directly contains a file: `bench/cuda`, not `bench`.
 
     A folder and one inside it are two folders like any others.
     """
@@ -58,7 +58,7 @@ def folder_of(path: str) -> str:
 
 
 def is_face(path: str) -> bool:
-    """Return whether a file is an `__init__` or a `__main__`, which hand names of others on."""
+    """Return whether a file is an `__init__` or a `__main__`, which re-export names."""
     return path.rpartition("/")[2] in FACES
 
 
@@ -107,12 +107,12 @@ def components(graph: Graph) -> list[frozenset[str]]:
 
 
 def reach(graph: Graph) -> dict[str, frozenset[str]]:
-    """Return what each node imports, directly or through others."""
+    """Return what each node imports, directly or indirectly."""
     return {node: _reached(graph, node) for node in graph}
 
 
 def layers(graph: Graph) -> dict[str, int]:
-    """Return each node's layer: 1 imports nothing, every other lies one above its highest import.
+    """Return each node's layer: 1 without imports, else one above its highest import.
 
     Nodes that reach each other share a layer.
     """
@@ -150,7 +150,7 @@ def _module(path: str) -> str:
 
 
 def _imports(path: str, tree: ast.Module, modules: Mapping[str, str]) -> Iterator[Import]:
-    """Return what one file takes from others; a name that is a module is the module's file."""
+    """Return the imports of one file; a name that is a module is the module's file."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Import | ast.ImportFrom):
             continue

@@ -1,4 +1,4 @@
-"""What the learning curves fit: blocks of a space, or categories; and ridge, which others would."""
+"""Learners of the learning curves: blocks of a space, categories, and ridge as a baseline."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -122,7 +122,7 @@ class CategoryLearner(Learner):
 
 
 def ridge(fitted: Floats, measured_ms: Floats, judged: Floats) -> Floats:
-    """Predictions by ridge regression on counts, its penalty by leave-one-out."""
+    """Return predictions by ridge regression on counts, with the penalty by leave-one-out."""
     from sklearn.linear_model import RidgeCV
 
     model = RidgeCV(alphas=np.logspace(-3, 3, 13)).fit(fitted, measured_ms)

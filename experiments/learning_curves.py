@@ -76,13 +76,13 @@ def prior_of(data: str, space: str, column: str, prior_rows: int) -> Any:
 
 
 def rows_of(learner: Learner, prior_rows: int) -> tuple[Any, Any]:
-    """Rows that priors are fitted on, and the others."""
+    """Return the rows that priors are fitted on, and the others."""
     order = np.random.default_rng(PRIOR_SEED).permutation(learner.networks)
     return order[:prior_rows], order[prior_rows:]
 
 
 def measure(cell: Cell) -> dict[str, Any]:
-    """Fit and judge one cell, with its baselines where it has no priors."""
+    """Fit and evaluate one cell, with its baselines where it has no priors."""
     learner = learner_of(cell.data, cell.space)
     _, rest = rows_of(learner, cell.prior_rows)
     order = np.random.default_rng(cell.seed).permutation(rest)
@@ -111,7 +111,7 @@ def _baselines(learner: Learner, measured: Floats, fitted: Any, judged: Any) -> 
 
 
 def run(cells: Sequence[Cell], kept: Path, processes: int) -> list[dict[str, Any]]:
-    """Measure the cells that `kept` lacks, and give all of them."""
+    """Measure the cells that `kept` lacks, and return all."""
     done = {record["key"]: record for record in _read(kept)}
     missing = [cell for cell in cells if cell.key not in done]
     with ProcessPoolExecutor(processes) as pool, kept.open("a") as file:

@@ -113,7 +113,7 @@ def _find(args: argparse.Namespace) -> None:
 
 
 def _loop(args: argparse.Namespace) -> None:
-    """Search with the device in the loop under each limit; what an earlier run did is kept."""
+    """Search with the device in the loop under each limit; results of earlier runs are kept."""
     predictor = LatencyPredictor.load(args.latency)
     path = args.out / "looped.json"
     done = _read(path)
@@ -150,7 +150,7 @@ def _loop(args: argparse.Namespace) -> None:
 def _edge_ms(
     args: argparse.Namespace, predictor: LatencyPredictor, limit_ms: float, *, largest: bool
 ) -> float:
-    """Latency of the most accurate network of all, or of the smallest one."""
+    """Return the latency of the most accurate network, or of the smallest."""
     limit = latency_limit(predictor, limit_ms)
     free = search(None, args.accuracy, limit, SearchOptions(budget=4000, patience=20))
     if largest:

@@ -67,7 +67,7 @@ def main() -> int:
 
 
 def make_jpegs(root: Path, images: int) -> float:
-    """Two classes of noise at several scales, as large as photographs in bytes; mean bytes."""
+    """Write two classes of noise, as large as photographs in bytes; return the mean bytes."""
     rng, written = np.random.default_rng(0), 0
     for part, count in (("train", images), ("val", 2)):
         for number in range(count):
@@ -86,13 +86,13 @@ def make_jpegs(root: Path, images: int) -> float:
 
 
 def speed(source: Source, resolution: int, seconds: float) -> tuple[float, float]:
-    """Images a second and CPU milliseconds an image, medians over turns, once the stream runs."""
+    """Return images a second and CPU ms an image, medians over turns of a running stream."""
     rng = np.random.default_rng(0)
-    wanted = [
+    requests = [
         BatchRequest(images=rng.integers(0, len(source), BATCH), resolution=resolution, seed=(k,))
         for k in range(10_000)
     ]
-    rates, costs_ms, stream = [], [], source.stream(wanted)
+    rates, costs_ms, stream = [], [], source.stream(requests)
     for _ in range(3):  # as many as are read ahead
         next(stream)
     for _ in range(TURNS):
@@ -106,7 +106,7 @@ def speed(source: Source, resolution: int, seconds: float) -> tuple[float, float
 
 
 def share_of_a_step() -> float:
-    """Share of the steps' time that goes to the digits' batches, networks drawn at random."""
+    """Return the share of the steps' time that the digits' batches take."""
     part = compose("train", 1000, seed=0)
     dataset = Dataset(
         images=torch.from_numpy(part.images).float() / 255,
@@ -118,13 +118,13 @@ def share_of_a_step() -> float:
     network = SuperNet(space).to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
     optimiser = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.9)
     archs = space.sample(rng, DIGITS_STEPS)
-    wanted = [
+    requests = [
         BatchRequest(
             images=rng.integers(0, 1000, DIGITS_BATCH), resolution=arch.resolution, seed=(k,)
         )
         for k, arch in enumerate(archs)
     ]
-    stream, reading_s, begun = TensorSource(dataset, "digits").stream(wanted), 0.0, 0.0
+    stream, reading_s, begun = TensorSource(dataset, "digits").stream(requests), 0.0, 0.0
     for step, arch in enumerate(archs):
         if step == 2:  # the first ones allocate
             reading_s, begun = 0.0, time.perf_counter()

@@ -1,4 +1,4 @@
-"""What `whole_networks` found of one target: predictions against networks, and their noise."""
+"""Results of `whole_networks` for one target: errors of predictions, and their noise."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ HEAD = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """All of one target. `unseen` are networks of resolutions that no block was measured at."""
+    """Figures of one target. `unseen` are networks at resolutions without measured blocks."""
 
     name: str
     judged: PredictorEvaluation
@@ -66,7 +66,7 @@ class Figures:
 
 
 def figures_of(target: TargetSteps) -> Figures:
-    """Judge a target's predictor on what was measured by other processes."""
+    """Evaluate a target's predictor on measurements of other processes."""
     space = SearchSpace.load(target.amount.space)
     predictor = LatencyPredictor.load(target.at("predictor.parquet"))
     tables = {
@@ -101,7 +101,7 @@ def _paired(
     other: NetworksTable,
     ms: dict[str, np.ndarray[Any, np.dtype[np.float64]]],
 ) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
-    """Latencies of the same networks in both tables."""
+    """Return the latencies of the same networks in both tables."""
     keys = [
         [code.tobytes() for code in space.codes_of(table.frame)]
         for table in (networks_table, other)

@@ -1,4 +1,4 @@
-"""The commands by which one target's predictor is fitted and judged, in `whole_networks`."""
+"""Commands that fit and evaluate one target's predictor, in `whole_networks`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,20 +9,20 @@ from supernet.space.space import SearchSpace
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amount:
-    """How much is measured."""
+    """Amount of measurements."""
 
     space: str
     device: str
     judged: int
     fitted: int = 20
-    anchors: int = 8  # of those, measured again wherever networks are judged
+    anchors: int = 8  # of those, measured again with held-out networks
     fit_how: tuple[str, ...] = ("--replicates", "4", "--rounds", "15")
     judge_how: tuple[str, ...] = ("--replicates", "2", "--rounds", "5")
     again_how: tuple[str, ...] = ("--replicates", "1", "--rounds", "5")
     searched_how: tuple[str, ...] = ("--replicates", "3", "--rounds", "10")
 
     def measured_resolutions(self) -> list[int]:
-        """Two of three, those at both ends among them."""
+        """Return two of three resolutions, including both ends."""
         sizes = SearchSpace.load(self.space).resolutions
         return [size for place, size in enumerate(sizes) if place % 3 != 1]
 
@@ -58,7 +58,7 @@ class TargetSteps:
         return [*self._swept("fit", what), fit]
 
     def judging(self, name: str) -> list[Step]:
-        """Sweep the networks that judge (`judge`, `again`) or those that a search found.
+        """Sweep the held-out networks (`judge`, `again`) or those that a search found.
 
         They include some of the fit's networks, which show the machine's drift since then.
         """

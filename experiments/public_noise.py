@@ -1,4 +1,4 @@
-"""How much of a public column is noise: what no method predicts, and what it looks like.
+"""How much of a public column is noise that no method predicts, and of which kind is it?
 
     python -m experiments.public_noise --data ../shared/data/ofa_mbv3_gpu_latency.parquet \
         --space ofa-mbv3-w1.0
@@ -26,7 +26,7 @@ MOST_OURS = 1500  # networks that a Gaussian process is fitted on, however many 
 
 
 def missed(learner: BlockLearner, column: str) -> tuple[list[tuple[str, Evaluation]], Floats]:
-    """Figures by method on the networks left out, and what ours missed, log(measured/predicted)."""
+    """Return figures by method on held-out networks, and our errors, log(measured/predicted)."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     order = np.random.default_rng(0).permutation(learner.networks)
@@ -46,12 +46,12 @@ def missed(learner: BlockLearner, column: str) -> tuple[list[tuple[str, Evaluati
 
 
 def spread(values: Floats) -> float:
-    """Robust standard deviation."""
+    """Return the robust standard deviation."""
     return float(1.4826 * np.median(np.abs(values - np.median(values))))
 
 
 def within_depths(learner: BlockLearner, column: str) -> float:
-    """Spread of networks of the same depths about their own median."""
+    """Return the spread of networks of equal depths about their median."""
     depths = [f"d{stage}" for stage in range(5)]
     logs = pd.Series(np.log(learner.measured_ms(column)))
     groups = logs.groupby([learner.table.frame[depth].to_numpy() for depth in depths])
@@ -75,9 +75,9 @@ def lines(learner: BlockLearner) -> Iterator[str]:
         "over 10 % faster | most like another column's | from one to the next |"
     )
     yield "| --- |" + " ---: |" * 6
-    alike = pd.DataFrame(left).corr("spearman")
+    correlations = pd.DataFrame(left).corr("spearman")
     for column, values in left.items():
-        others = alike[column].drop(column).abs().max()
+        others = correlations[column].drop(column).abs().max()
         cut = np.clip(values, -0.1, 0.1)
         after = np.corrcoef(cut[:-1], cut[1:])[0, 1]
         slow, fast = np.mean(values > np.log(1.1)), np.mean(values < -np.log(1.1))

@@ -37,7 +37,7 @@ SEED = 0  # of the random networks
 
 
 def main() -> int:
-    """Print every figure; exit code 2 where a file is not what it must be."""
+    """Print every figure; exit code 2 where a file is invalid."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), metavar="DIR")
     parser.add_argument("--configs", type=Path, metavar="DIR", help="folders with net.config")
@@ -67,7 +67,7 @@ def main() -> int:
 
 
 def configured(folder: Path) -> list[PublishedNetwork]:
-    """Networks of the authors' own files that the shared data lack, latencies from their names."""
+    """Return networks of the authors' files that the shared data lack, latencies from names."""
     result = []
     for path in sorted(folder.rglob("net.config")):
         match = re.fullmatch(r"(?:s7edge|LG-G8)_lat-(\d+)ms.*", path.parent.name)
@@ -96,12 +96,12 @@ def left_out_scale(predicted: Floats, measured_ms: Floats) -> Floats:
 
 
 def latencies_ms(networks: Sequence[PublishedNetwork]) -> Floats:
-    """Published latencies, (n,) in ms."""
+    """Return published latencies, (n,) in ms."""
     return np.array([network.latency_ms for network in networks], dtype=np.float64)
 
 
 def networks_of_note10(predictor: LatencyPredictor, networks: Sequence[PublishedNetwork]) -> None:
-    """Published networks of the Note10: the table's blocks summed, regression for the rest."""
+    """Print errors of the Note10's networks: sums of table blocks, regression for other blocks."""
     measured = latencies_ms(networks)
     predicted = predictor.predict_many([network.blocks for network in networks])
     macs = left_out_scale(np.array([float(network.macs) for network in networks]), measured)
@@ -121,7 +121,7 @@ def networks_of_note10(predictor: LatencyPredictor, networks: Sequence[Published
 
 
 def summary(predicted_ms: Floats, measured_ms: Floats) -> str:
-    """One line of errors in ms and by share."""
+    """Return one line of errors in ms and by share."""
     off, evaluation = np.abs(predicted_ms - measured_ms), evaluate(predicted_ms, measured_ms)
     return (
         f"mean error {off.mean():.2f} ms, largest {off.max():.2f} ms, mean {evaluation.mape:.1%}, "
@@ -164,7 +164,7 @@ def left_out_resolutions(paths: Mapping[int, Path], count: int) -> None:
 
 
 def other_phones(predictor: LatencyPredictor, published: Sequence[PublishedNetwork]) -> None:
-    """Other phones after one scale, which the judged network has no part in."""
+    """Print errors of other phones after one scale, computed without the evaluated network."""
     lines = []
     for phone in PHONES:
         networks = of(published, phone)

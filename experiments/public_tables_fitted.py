@@ -1,4 +1,4 @@
-"""Each published table by itself: its blocks held out, its operators summed (see public_tables)."""
+"""Fits of single published tables: held-out blocks, sums of operators (see public_tables)."""
 
 import sys
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def rows(head: str, lines: Sequence[str]) -> None:
 
 
 def errors(predicted_ms: Floats, true_ms: Floats) -> str:
-    """Median and 95th percentile of the relative errors."""
+    """Return the median and the 95th percentile of the relative errors."""
     relative = np.abs(predicted_ms / true_ms - 1)
     return f"{np.median(relative):.1%}, {np.quantile(relative, 0.95):.1%}"
 
@@ -57,7 +57,7 @@ def imported(data: Path, note10: LatencyTable) -> None:
 
 
 def held_out_blocks(table: LatencyTable) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
-    """Predicted and measured ms of the blocks held out, by the regression and by MACs alone."""
+    """Return predicted and measured ms of held-out blocks, by the regression and by MACs alone."""
     out = np.arange(len(table)) % HELD_OUT == HELD_OUT - 1
     fitted = replace(table, rows=table.rows[~out].reset_index(drop=True))
     specs = [spec for spec, left in zip(table.specs, out, strict=True) if left]
@@ -74,7 +74,7 @@ def held_out_blocks(table: LatencyTable) -> tuple[tuple[Floats, Floats], tuple[F
 
 
 def raspberry_pi(data: Path) -> None:
-    """The Raspberry Pi's operators against whole networks that others ran on one.
+    """Compare the Raspberry Pi's operators with whole networks that others measured on one.
 
     Summed after one scale, and as a prior for a fit on a few of the networks, judged on the rest.
     """
@@ -110,7 +110,7 @@ def learned(
     count: int,
     priors: dict[str, CategoryPredictor],
 ) -> str:
-    """Means over seeds, judged on the networks that were not fitted."""
+    """Return means over seeds of errors on networks that were not fitted."""
     figures = []
     for seed in range(SEEDS):
         order = np.random.default_rng(seed).permutation(len(codes))

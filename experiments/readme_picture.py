@@ -30,7 +30,7 @@ LIMITS = ("limit-1", "limit-2", "limit-3")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Colours:
-    """Of one picture: text and axes, random networks, found ones, limits."""
+    """Colours of one picture: text and axes, random networks, found networks, limits."""
 
     text: str
     random: str

@@ -1,4 +1,4 @@
-"""Hold two sweeps of one target against each other, block by block.
+"""Compare two sweeps of one target, block by block.
 
     python experiments/repeatability.py A.sqlite B.sqlite [--json]
 

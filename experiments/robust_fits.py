@@ -49,12 +49,12 @@ class Draw:
 
     @property
     def key(self) -> tuple[str, str, int, int]:
-        """What was fitted on what."""
+        """Space, column, number of networks and seed."""
         return self.space, self.column, self.networks, self.seed
 
     @classmethod
     def of(cls, learner: Learner, space: str, column: str, networks: int, seed: int) -> Self:
-        """Fit and judge one draw."""
+        """Fit and evaluate one draw."""
         order = np.random.default_rng(seed).permutation(learner.networks)
         fitted, judged = order[:networks], order[networks:]
         measured = learner.measured_ms(column)
@@ -94,7 +94,7 @@ def _by_macs(learner: Learner, measured_ms: Floats, fitted: Any, judged: Any) ->
 
 
 def read(results: Path) -> dict[tuple[str, str, int, int], Draw]:
-    """Finished draws; a line that was cut short counts for nothing."""
+    """Return finished draws; a truncated line is ignored."""
     result = {}
     for line in results.read_text().splitlines() if results.exists() else ():
         try:
@@ -106,7 +106,7 @@ def read(results: Path) -> dict[tuple[str, str, int, int], Draw]:
 
 
 def measure(args: argparse.Namespace) -> bool:
-    """Fit the draws that the results lack; whether all are there now."""
+    """Fit the draws that the results lack; return whether all are complete."""
     start, done = time.monotonic(), read(args.results)
     args.results.parent.mkdir(parents=True, exist_ok=True)
     for name, space in FILES.items():
@@ -128,7 +128,7 @@ def measure(args: argparse.Namespace) -> bool:
 
 
 def table(draws: Sequence[Draw]) -> Iterator[str]:
-    """Mean and worst Spearman by column and size, and the worst difference from ridge."""
+    """Return mean and worst Spearman by column and size, and the worst difference from ridge."""
     head = [f"{name}: mean, worst" for name in METHODS[:3]]
     yield f"| column | networks | draws | {' | '.join(head)} | constant | least (ours - ridge) |"
     yield "| --- |" + " ---: |" * (len(head) + 4)
@@ -146,7 +146,7 @@ def table(draws: Sequence[Draw]) -> Iterator[str]:
 
 
 def verdict(draws: Sequence[Draw]) -> list[str]:
-    """What falls short: draws that predict a constant or lie too far below ridge."""
+    """Return the draws that predict a constant or are too far below ridge."""
     result = [
         f"{' '.join(map(str, draw.key))}: predicts a constant" for draw in draws if draw.constant
     ]

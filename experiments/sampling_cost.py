@@ -1,4 +1,4 @@
-"""What drawing sub-networks costs beside training with them, as markdown.
+"""Time to draw sub-networks compared with training steps, as markdown.
 
     python -m experiments.sampling_cost [--table FILE] [--step-ms MS]
 
@@ -40,7 +40,7 @@ REPEATS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One way of drawing, what it took to set up, and what a plan of an epoch takes."""
+    """One way of drawing: its setup time, and the time of an epoch's plan."""
 
     what: str
     how: str

@@ -1,4 +1,4 @@
-"""Our search beside the package `ofa`'s EvolutionFinder: same accuracy predictor, same table.
+"""Our search compared with the package `ofa`'s EvolutionFinder: same predictor, same table.
 
     python -m experiments.search_against_ofa [--data shared/data] [--limits 20,25,30,40] [--seeds 5]
 
@@ -41,7 +41,7 @@ TABLE, WEIGHTS = f"note10/{RESOLUTION}_lookup_table.yaml", "ofa_mbv3_acc_predict
 
 @dataclass(slots=True)
 class Trace:
-    """A watcher that notes when accuracies were reached."""
+    """A watcher that records when accuracies were reached."""
 
     reached: list[tuple[float, float]]
 
@@ -53,13 +53,13 @@ class Trace:
         pass
 
     def seconds_to(self, accuracy: float) -> float:
-        """Seconds until at least as good; infinite where that never was."""
+        """Return the seconds until at least this accuracy; infinite if never."""
         return min((s for s, a in self.reached if a >= accuracy - 1e-9), default=float("inf"))
 
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What we search with: predictors as files have them."""
+    """Our predictors, read from files."""
 
     space: SearchSpace
     latency: LatencyPredictor
@@ -112,7 +112,7 @@ def main() -> int:
 
 
 def run_peer(request: dict[str, Any], give_up_s: float) -> dict[int, dict[str, Any]]:
-    """Their runs by seed; those that did not end in time lack."""
+    """Return their runs by seed, without those that did not end in time."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "request.json"
         path.write_text(json.dumps(request))

@@ -1,4 +1,4 @@
-"""How far from the best is what a search finds? Where accuracy is a sum, the best is known.
+"""How far from the optimum is a search's result? Where accuracy is a sum, the optimum is known.
 
     python -m experiments.search_gap [--data shared/data] [--limits 20] [--seeds 3]
 

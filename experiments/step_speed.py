@@ -111,7 +111,7 @@ def heading(args: argparse.Namespace) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Times:
-    """Milliseconds of one step, (rounds, sides); the sides' names by column."""
+    """Times of one step in ms, (rounds, sides), and the sides' names by column."""
 
     ms: Floats
     sides: tuple[str, ...]
@@ -132,7 +132,7 @@ class Times:
 
 
 class Comparison:
-    """The sides on one space."""
+    """The compared implementations on one space."""
 
     def __init__(self, args: argparse.Namespace, name: str, peer: Any) -> None:
         self._args, self._space = args, SearchSpace.load(name)
@@ -147,7 +147,7 @@ class Comparison:
         self._ours = self._placed(self._ours)
 
     def rows(self) -> list[str]:
-        """The largest sub-network's row of the table, and a random one's."""
+        """Return the table's rows of the largest sub-network and of a random one."""
         rng = np.random.default_rng(self._args.seed)
         archs = {
             "largest": self._space.largest(self._size),

@@ -1,7 +1,7 @@
-"""An experiment as a list of commands, each a process by itself.
+"""An experiment as a list of commands, each in a separate process.
 
 A person can type the same commands one by one: each is printed before it runs. What a step makes is
-kept, so that a second start goes on where the first one was stopped.
+kept, so that a second start continues where the first was stopped.
 """
 
 import shlex
@@ -20,21 +20,21 @@ EXIT_FAILED_CHECK = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One command: what a person reads, what is typed, what it leaves."""
+    """One command: its title, its arguments, and its output files."""
 
     title: str
     argv: tuple[str, ...]
     makes: Path
-    resumes: Path | None = None  # where this is there, an earlier start began it: `--resume`
-    keeps_stdout: bool = False  # what the command prints is what it makes
+    resumes: Path | None = None  # if it exists, the command is resumed with `--resume`
+    keeps_stdout: bool = False  # stdout is the result
     may_fail_its_check: bool = False  # exit code 1 is a result
-    repeats_failed_check: bool = False  # and then it runs once more, shown beside the first
+    repeats_failed_check: bool = False  # a failed check runs once more, shown with the first
 
 
 def run_steps(
     steps: Sequence[Step], say: Callable[[str], None], *, done: int = 0, total: int = 0
 ) -> None:
-    """Run the steps in order, passing over those whose result is there.
+    """Run the steps in order, skipping those whose result exists.
 
     `done` steps of `total` came before these; a step that fails ends all with `OfabenchError`.
     """
@@ -67,7 +67,7 @@ def _run(step: Step, argv: tuple[str, ...]) -> int:
     if done.returncode not in good:
         raise OfabenchError(
             f"`{shlex.join(('ofabench', *argv))}` ended with exit code {done.returncode}; "
-            "its own line above says why; start again to go on from here"
+            "its own line above says why; start again to continue from here"
         )
     if step.keeps_stdout:
         write_text(step.makes, done.stdout)

@@ -72,7 +72,7 @@ class NamespaceFunction:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Structure:
-    """All figures of one checkout; `flows` is empty where they were not run."""
+    """Figures of one checkout; `flows` is empty where they were not run."""
 
     circles: tuple[Circle, ...]
     pairs: tuple[Pair, ...]

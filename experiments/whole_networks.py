@@ -2,7 +2,7 @@
 
     python experiments/whole_networks.py --out runs/networks [--targets onnx:1,onnx:2,tflite:1,...]
 
-For each target, a backend and a number of threads, in processes of their own: the blocks of two
+For each target, a backend and a number of threads, in separate processes: the blocks of two
 thirds of the space's resolutions and 20 networks are swept, and a predictor is fitted on them; 300
 other networks of all resolutions judge it, and are measured once more, which is how true anything
 could be; 30 networks that a search finds under 30 limits are measured last. Nothing else may run
@@ -55,7 +55,7 @@ def main() -> int:
 
 
 def measure(targets: list[TargetSteps], space: SearchSpace, limits: int) -> None:
-    """Go round the targets, so that what is compared is measured far apart in time."""
+    """Measure the targets in turn, so that compared sweeps are far apart in time."""
 
     def say(line: str) -> None:
         print(f"{datetime.now(UTC):%H:%M:%S} {line}", file=sys.stderr)

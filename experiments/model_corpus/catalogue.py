@@ -1,4 +1,4 @@
-"""Which models the corpus has: those to fit on, small ones, and fresh ones.
+"""Models of the corpus: those to fit on, small ones, and fresh ones.
 
 The families in `FRESH` were chosen before anything was fitted; no fit, setting or choice of the
 product ever used them.

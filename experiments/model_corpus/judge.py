@@ -139,7 +139,7 @@ def heading(
     judging: Session,
     level: float,
 ) -> list[str]:
-    """Say what was measured, where and when."""
+    """Print what was measured, where and when."""
     facts = {key: fitted.facts.get(key) for key in ("cpu", "cpu_model", "model", "cores", "kernel")}
     ms = np.array([each.judge_ms for each in subjects])
     families = len({each.family for each in subjects})
@@ -178,13 +178,13 @@ def session_of(path: Path) -> Session:
 
 
 def level_of(fitted: dict[str, float], judging: dict[str, float]) -> float:
-    """Return how much slower the references were in the session that is judged on."""
+    """Return how much slower the references were in the evaluation session."""
     both = [judging[name] / fitted[name] for name in fitted if name in judging]
     return float(np.exp(np.mean(np.log(both)))) if both else 1.0
 
 
 def sums_of(path: Path) -> OperatorSums | None:
-    """Return what predicts from operators; None where the session measured none."""
+    """Return the predictor from operators; None where the session measured none."""
     try:
         return OperatorSums(ob.fit_models(path))
     except InputError:

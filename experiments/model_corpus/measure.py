@@ -1,4 +1,4 @@
-"""Measure the corpus: once with its operators, to fit on, and once more, to judge on.
+"""Measure the corpus: once with its operators, to fit on, and again, to evaluate on.
 
     python -m experiments.model_corpus.measure fit --corpus CORPUS --out RUN [--runtime tflite]
     python -m experiments.model_corpus.measure judge --corpus CORPUS --out RUN [--runtime tflite]

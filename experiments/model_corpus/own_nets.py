@@ -1,4 +1,4 @@
-"""Small networks of kinds that the libraries of image models lack."""
+"""Small networks of kinds that libraries of image models do not have."""
 
 from itertools import pairwise
 from typing import Any

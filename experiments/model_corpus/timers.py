@@ -1,4 +1,4 @@
-"""`measure` beside loops like those of the runtimes' own benchmark tools, five runs of each.
+"""`measure` compared with loops as in the runtimes' benchmark tools, five runs of each.
 
     python -m experiments.model_corpus.timers --corpus CORPUS [--runtime tflite] [--out F.json]
 
@@ -44,7 +44,7 @@ Runs = dict[str, list[dict[str, float]]]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="measure beside loops.")
+    parser = argparse.ArgumentParser(description="Compare measure with loops.")
     parser.add_argument("--corpus", type=Path)
     parser.add_argument("--runtime", choices=RUNTIMES, default="onnx")
     parser.add_argument("--runs", type=int, default=5)

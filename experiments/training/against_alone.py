@@ -4,7 +4,7 @@ python -m experiments.training.against_alone --out runs/experiments
 
 Eight networks over the latency range of this CPU (measured by a sweep, onnxruntime, one thread).
 Trained alone, a network gets as many epochs over the same images as the supernet, at the same peak
-rate, clipped alike, at its own resolution. Supernets are those of `shrinking` by the sandwich
+rate and clipping, at its resolution. Supernets are those of `shrinking` by the sandwich
 rule.
 """
 
@@ -55,7 +55,7 @@ def predictor_of_this_cpu(study: Study) -> LatencyPredictor:
 def spread_over_latency(
     space: SearchSpace, predictor: LatencyPredictor, n: int
 ) -> list[tuple[float, ArchConfig]]:
-    """`n` networks from the fastest to the slowest, evenly spaced; random ones between the two."""
+    """Return `n` networks evenly spaced from the fastest to the slowest; random ones in between."""
     rng = np.random.default_rng(0)
     ends = space.encode([space.smallest(), space.largest()])
     codes = np.concatenate([ends, space.sample_codes(rng, 4000)])
@@ -83,7 +83,7 @@ def train_one(study: Study, line: str, number: int, seed: int) -> None:
 
 
 def run(study: Study) -> str:
-    """Train, judge, and return the figures as text."""
+    """Train, evaluate, and return the figures as text."""
     study.folder.mkdir(parents=True, exist_ok=True)
     space, predictor = SearchSpace.load(SPACE), predictor_of_this_cpu(study)
     chosen = spread_over_latency(space, predictor, NETWORKS)
@@ -131,7 +131,7 @@ def run(study: Study) -> str:
 
 
 def main() -> None:
-    """Run the experiment and write its figures beside it."""
+    """Run the experiment and write its figures into its folder."""
     study = study_of(parser_of(str(__doc__)).parse_args())
     text = run(study)
     write_text(study.folder / "against_alone.md", text + "\n")

@@ -1,4 +1,4 @@
-"""Trains one network alone, from first weights of its own, and judges it on test images.
+"""Train one network alone, from random weights, and evaluate it on test images.
 
 python -m experiments.training.alone LINE SCHEDULE.toml SEED OUT.npz
 
@@ -40,7 +40,7 @@ from supernet.weights.model import initialise
 def train_alone(
     space: SearchSpace, arch: ArchConfig, schedule: Schedule, source: Source, seed: int
 ) -> nn.Module:
-    """Train `arch` by the one phase of `schedule`, at its own resolution."""
+    """Train `arch` by the only phase of `schedule`, at its resolution."""
     (phase,) = schedule.phases
     network = build_network(space.blocks(arch))
     initialise(network, torch.Generator().manual_seed(seed))
@@ -70,7 +70,7 @@ def train_alone(
 
 
 def main(argv: list[str]) -> int:
-    """Train, judge, and write both what was right and what it took."""
+    """Train, evaluate, and write the correct answers and the usage."""
     line, schedule, seed, out = argv
     torch.set_num_threads(1)
     space, data = SearchSpace.load(SPACE), get_dataset(DATA)

@@ -1,6 +1,6 @@
 """Arms of an experiment: supernets trained by `ofabench train`, as many at once as there are jobs.
 
-Each is a process of one thread. Finished ones are kept, started ones are continued.
+Each is a process of one thread. Finished arms are kept, started ones are continued.
 """
 
 import subprocess
@@ -50,7 +50,7 @@ class Study:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Arm:
-    """One way to train a supernet, with one seed. `options` are further ones of the command."""
+    """One way to train a supernet, with one seed; `options` are more options of the command."""
 
     name: str
     schedule: str
@@ -81,7 +81,7 @@ class Arm:
 
 
 def run_child(module: str, *argv: Sequence[str]) -> None:
-    """Run a module of ours in a process of its own; `OfabenchError` with its last line."""
+    """Run one of our modules in a separate process; `OfabenchError` has its last line."""
     words = [word for part in argv for word in part]
     done = subprocess.run(
         [sys.executable, "-m", module, *words], capture_output=True, text=True, check=False

@@ -71,7 +71,7 @@ def limits_of(study: Study, space: SearchSpace, predictor: LatencyPredictor) -> 
 
 
 def measured_ms(study: Study, space: SearchSpace, archs: Path) -> dict[str, float]:
-    """Latency of each line of an archs file, measured on this CPU by a sweep of its own."""
+    """Return the latency of each line of an archs file, measured by a sweep on this CPU."""
     folder = study.folder / "latency"
     store, blocks, networks = (
         folder / f"candidates{suffix}" for suffix in (".sqlite", "-blocks.parquet", ".parquet")
@@ -130,7 +130,7 @@ def judged(study: Study, arm: Arm, limits: Limits) -> list[float]:
 
 
 def run(study: Study, focus: tuple[str, ...] = ()) -> str:
-    """Train, judge, and return the figures as text."""
+    """Train, evaluate, and return the figures as text."""
     study.folder.mkdir(parents=True, exist_ok=True)
     space, predictor = SearchSpace.load(SPACE), predictor_of_this_cpu(study)
     limits = limits_of(study, space, predictor)
@@ -169,7 +169,7 @@ def run(study: Study, focus: tuple[str, ...] = ()) -> str:
 
 
 def main() -> None:
-    """Run the experiment and write its figures beside it."""
+    """Run the experiment and write its figures into its folder."""
     parser = parser_of(str(__doc__))
     parser.add_argument("--focus", action="append", default=[], choices=HOW, help="a further arm")
     args = parser.parse_args()

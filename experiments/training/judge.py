@@ -1,4 +1,4 @@
-"""Judges networks in a process of its own: which images each puts in its class.
+"""Evaluate networks in a separate process: which images each classifies correctly.
 
 python -m experiments.training.judge CHECKPOINT ARCHS.jsonl PART OUT.npz
 """
@@ -44,7 +44,7 @@ def read_right(path: Path) -> Right:
 
 
 def write_right(path: Path, right: Right) -> None:
-    """Write right answers (networks, images), whole or not at all."""
+    """Write correct answers (networks, images) atomically."""
 
     def put(temporary: Path) -> None:
         with temporary.open("wb") as file:

@@ -105,7 +105,7 @@ ARMS = {"random": random_arm, "shrinking": shrinking_arm}
 
 
 def run(study: Study, arms_of: Mapping[str, Callable[[Study, int], Arm]]) -> str:
-    """Train, judge, and return the figures as text; the first arm is what others are held to."""
+    """Train, evaluate, and return the figures as text; the first arm is the reference."""
     study.folder.mkdir(parents=True, exist_ok=True)
     space = SearchSpace.load(SPACE)
     networks, archs = corners(space), study.folder / "corners.jsonl"
@@ -169,7 +169,7 @@ def study_of(args: argparse.Namespace) -> Study:
 
 
 def main() -> None:
-    """Run the experiment and write its figures beside it."""
+    """Run the experiment and write its figures into its folder."""
     parser = parser_of(str(__doc__))
     parser.add_argument("--sandwich", action="store_true", help="a third arm")
     args = parser.parse_args()
