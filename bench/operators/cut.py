@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from bench.models.model_file import ModelFile
 from bench.operators.graph import ExecutedGraph, TensorFacts
 from bench.operators.operator import VIEWS, Operator, kind_of, macs_of, shapes_text
+from bench.operators.precision import quantised_kind
 
 _SUBGRAPHS = (5, 10)  # onnx.AttributeProto.GRAPH and GRAPHS
 
@@ -101,13 +102,18 @@ def _operator(
     written = [tensor for tensor in outputs if tensor]
     return Operator.of(
         key=key,
-        kind=kind,
+        kind=quantised_kind(kind, _types(inputs), _types(outputs)),
         macs=macs_of(kind, inputs, outputs),
         read=read,
         weights=weights,
         written=written,
         shapes=shapes_text(inputs, outputs),
     )
+
+
+def _types(tensors: Sequence[TensorFacts | None]) -> list[tuple[str, int]]:
+    """Return element type and number of dimensions of each tensor."""
+    return [(each.dtype, len(each.shape)) for each in tensors if each]
 
 
 def _key(tensor: TensorFacts | None) -> Any:

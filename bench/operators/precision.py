@@ -22,12 +22,12 @@ def precision_of(
     quantised weights are "int8 weights": the runtime quantises the values for the product.
 
     Args:
-        kind: the operator's name; one of TFLite ends in "int8 weights" where only these are
-            quantised.
+        kind: the operator's name, with or without its domain; one of TFLite ends in "int8 weights"
+            where only these are quantised.
         inputs: element type and number of dimensions of each, in their order.
         outputs: the same.
     """
-    if kind in _INTEGER_PRODUCTS:
+    if kind.rpartition(".")[2] in _INTEGER_PRODUCTS:
         return next((f"{dtype}{_WEIGHTS}" for dtype, _ in inputs[1:] if dtype in NARROW), "")
     if kind.endswith(_WEIGHTS):
         return " ".join(kind.split()[-2:])
@@ -45,3 +45,18 @@ def is_quantised(kind: str, precision: str) -> bool:
     """Whether an operator is one of a quantised model; a cast of an image's bytes is not."""
     types = precision.removesuffix(_WEIGHTS).split(CONVERSION)
     return kind not in _CASTS and not NARROW.isdisjoint(types)
+
+
+def quantised_kind(
+    kind: str, inputs: Sequence[tuple[str, int]], outputs: Sequence[tuple[str, int]]
+) -> str:
+    """Return a kind with the narrow type that it computes in, if it is quantised: "MaxPool uint8".
+
+    Arguments are those of `precision_of`.
+    """
+    precision = precision_of(kind, inputs, outputs)
+    if not is_quantised(kind, precision):
+        return kind
+    weights = _WEIGHTS if precision.endswith(_WEIGHTS) else ""
+    types = precision.removesuffix(_WEIGHTS).split(CONVERSION)
+    return f"{kind} {next(each for each in types if each in NARROW)}{weights}"

@@ -13,7 +13,7 @@ from bench.operators.cut import CutModel, cut
 from bench.operators.graph import TensorFacts, executed_graph
 from bench.operators.operator import Operator, macs_of
 from bench.protocol.target import Target
-from tests.support.onnx_files import save_custom, save_graph
+from tests.support.onnx_files import save_custom, save_graph, save_quantised
 
 FLOAT = TensorProto.FLOAT
 TARGET = Target(device="here", backend="onnx", backend_version="1")
@@ -168,3 +168,12 @@ def test_multiply_accumulates_of_each_kind(
 def test_a_damaged_operator_is_refused() -> None:
     with pytest.raises(FileError, match="damaged"):
         Operator.from_json({"digest": "x"})
+
+
+def test_quantised_operators_are_of_a_kind_of_their_type(tmp_path: Path) -> None:
+    path = save_quantised(tmp_path / "net.onnx")
+    found = cut_of(path, x=weight(8, 16))
+    kinds = {operator.kind for operator, _ in found.operators}
+    assert {"QuantizeLinear uint8", "DequantizeLinear uint8"} <= kinds
+    for _, file in found.operators:
+        OnnxBackend().load_model_file(file, TARGET)

@@ -2,7 +2,12 @@
 
 import pytest
 
-from bench.operators.precision import float_types, is_quantised, precision_of
+from bench.operators.precision import (
+    float_types,
+    is_quantised,
+    precision_of,
+    quantised_kind,
+)
 
 Tensors = list[tuple[str, int]]
 SCALE: Tensors = [("float32", 0), ("uint8", 0)]
@@ -58,3 +63,14 @@ def test_operators_on_narrow_integers_are_quantised_except_casts() -> None:
     assert not is_quantised("CAST", "uint8 to float32")
     assert not is_quantised("Gather", "int64 to float32")
     assert not is_quantised("Conv", "float32")
+
+
+def test_a_quantised_kind_has_its_narrow_type() -> None:
+    image, scale, bytes_ = ("float32", 4), ("float32", 0), ("uint8", 4)
+    assert quantised_kind("MaxPool", [bytes_], [bytes_]) == "MaxPool uint8"
+    assert quantised_kind("MaxPool", [image], [image]) == "MaxPool"
+    assert quantised_kind("QuantizeLinear", [image, scale], [bytes_]) == "QuantizeLinear uint8"
+    assert quantised_kind("Cast", [bytes_], [image]) == "Cast"
+    product = "com.microsoft.DynamicQuantizeMatMul"
+    sides = [("float32", 2), ("int8", 2), ("float32", 0)]
+    assert quantised_kind(product, sides, [("float32", 2)]) == f"{product} int8 weights"
