@@ -9,7 +9,6 @@ writes NAME.tflite of some rows.
 """
 
 import argparse
-import csv
 import sys
 import time
 import warnings
@@ -22,9 +21,9 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from experiments.model_corpus.catalogue import Entry, catalogue, tflite_entries
+from experiments.model_corpus.corpus import write_manifest
 from experiments.model_corpus.own_nets import own_net
 
-COLUMNS = ("name", "family", "role", "macs", "bytes")
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
@@ -153,13 +152,6 @@ def export_tflite(module: nn.Module, inputs: tuple[torch.Tensor, ...], path: Pat
         litert_torch.convert(module, inputs).export(str(path))
     except Exception as error:  # converters raise anything
         print(f"{path.name}: no TFLite file: {' '.join(str(error).split())[:160]}", flush=True)
-
-
-def write_manifest(path: Path, rows: list[dict[str, Any]]) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

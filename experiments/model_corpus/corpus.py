@@ -1,10 +1,13 @@
 """Reading the corpus: its manifests, and where measurements of it lie."""
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 RUNTIMES = ("onnx", "tflite")
+COLUMNS = ("name", "family", "role", "macs", "bytes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +44,11 @@ def files_of(folder: Path, runtime: str) -> list[Path]:
 def kept(out: Path, runtime: str, session: str) -> Path:
     """Return where a session's samples are kept: `fit` has operators too, `judge` has not."""
     return out / f"{runtime}-{session}.sqlite"
+
+
+def write_manifest(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the rows of a part of the corpus; `COLUMNS` are their keys."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)

@@ -19,6 +19,11 @@ LEAST_OPERATORS = 5  # of a kind, below which its regression is not used
 LENGTHS = (1.0, 2.0, 4.0, 8.0)  # tried, in doublings of work
 SCALES = (0.1, 0.3, 0.6)  # tried: standard deviation of the logarithm that is smooth in the work
 NOISES = (0.03, 0.1, 0.25)  # tried: standard deviation of the logarithm that is not
+LARGEST_FACTOR = 2.0  # standard deviations of the smooth factor's logarithm that it may have
+FAR = 1.0  # doublings of work beyond all measured operators, from which an estimate is limited
+LARGEST_RATIO = 16.0  # of a limited estimate to that of all kinds, either way
+DOUBLING_STD = 0.2  # of the logarithm, for each doubling of work beyond all measured operators
+LARGEST_STD = 1.0  # of the logarithm, however far
 _LEAST_MS = 1e-6
 
 
@@ -26,10 +31,13 @@ _LEAST_MS = 1e-6
 class KindRegression:
     """Latency of a kind of operator: non-negative costs of its work, times a smooth factor.
 
+    The factor is 1 far from all measured operators, and never further from 1 than is plausible.
+
     Attributes:
         per_unit_ms: cost of a call, a MAC, a byte read, written, and constant, (5,).
-        places: logarithms of the measured operators' work, (n, 5), in `length`s.
+        places: logarithms of the measured operators' work, (n, 4), in `length`s.
         weights: of the measured operators, whose sum is the factor's logarithm, (n,).
+        least, most: logarithms of the smallest and the largest work that was measured, (4,).
     """
 
     per_unit_ms: Floats
@@ -38,16 +46,41 @@ class KindRegression:
     noise: float
     places: Floats
     weights: Floats
+    least: Floats
+    most: Floats
     process: GaussianProcess
 
     def predict(self, operators: Sequence[Operator]) -> tuple[Floats, Floats]:
         """Return latencies in ms, (m,), and standard deviations of their logarithms, (m,)."""
         work = work_matrix(operators)
         cross = self.scale**2 * squared_exponential(_logarithms(work) / self.length, self.places)
-        base_ms = np.maximum(work @ self.per_unit_ms, _LEAST_MS)
+        bound = LARGEST_FACTOR * self.scale
+        factor = np.exp(np.clip(cross @ self.weights, -bound, bound))
         prior = np.full((1, len(operators)), self.scale**2)
         variance = self.process.variances(cross[None], prior)[0] + self.noise**2
-        return base_ms * np.exp(cross @ self.weights), np.sqrt(variance)
+        return self.base_ms(work) * factor, np.sqrt(variance)
+
+    def predict_near(
+        self, operators: Sequence[Operator], general: "KindRegression"
+    ) -> tuple[Floats, Floats]:
+        """Predict, and limit what is far beyond all measured operators of this kind.
+
+        Costs of a unit that small operators suggest may be wrong by orders of magnitude for large
+        ones: such an estimate stays within `LARGEST_RATIO` of that by `general`, the regression of all
+        kinds, and its deviation grows with the distance.
+        """
+        ms, log_std = self.predict(operators)
+        work = work_matrix(operators)
+        logarithms, general_ms = _logarithms(work), general.base_ms(work)
+        beyond = np.maximum(logarithms - self.most, self.least - logarithms).max(axis=1)
+        limited_ms = np.clip(ms, general_ms / LARGEST_RATIO, general_ms * LARGEST_RATIO)
+        far_std = np.clip(DOUBLING_STD * beyond, 0, LARGEST_STD)
+        return np.where(beyond > FAR, limited_ms, ms), np.maximum(log_std, far_std)
+
+    def base_ms(self, work: Floats) -> Floats:
+        """Return what the costs of the work sum up to, in ms, (m,)."""
+        base_ms: Floats = np.maximum(work @ self.per_unit_ms, _LEAST_MS)
+        return base_ms
 
 
 def fit_kind(operators: Sequence[Operator], ms: Floats) -> KindRegression:
@@ -69,6 +102,8 @@ def fit_kind(operators: Sequence[Operator], ms: Floats) -> KindRegression:
         noise=noise,
         places=places / length,
         weights=chosen.weights(residual)[0],
+        least=places.min(axis=0),
+        most=places.max(axis=0),
         process=chosen,
     )
 

@@ -11,6 +11,13 @@ from bench.operators.operator import Operator
 
 Floats = NDArray[np.float64]
 WORK = ("macs", "in_bytes", "out_bytes", "weight_bytes")
+# They read of a tensor only what they write, such as rows of a table of embeddings.
+PICKING = frozenset(
+    {
+        *("Gather", "GatherElements", "GatherND", "Slice"),
+        *("GATHER", "GATHER_ND", "EMBEDDING_LOOKUP", "SLICE", "STRIDED_SLICE"),
+    }
+)
 COLUMNS = {
     "digest": "text",
     "kind": "text",
@@ -63,9 +70,17 @@ class MeasuredModel:
 
 
 def work_matrix(operators: Sequence[Operator]) -> Floats:
-    """Return what each operator does, (n, 1 + len(WORK)): a constant, then `WORK`."""
+    """Return what each operator does, (n, 1 + len(WORK)): a constant, then `WORK`.
+
+    One of `PICKING` reads at most as many bytes of a tensor as it writes.
+    """
     rows = [[1.0, *(float(getattr(each, name)) for name in WORK)] for each in operators]
-    return np.array(rows, dtype=np.float64).reshape(len(rows), 1 + len(WORK))
+    work = np.array(rows, dtype=np.float64).reshape(len(rows), 1 + len(WORK))
+    picks = np.array([each.kind.partition(" ")[0] in PICKING for each in operators], dtype=bool)
+    for name in ("in_bytes", "weight_bytes"):
+        place, written = 1 + WORK.index(name), 1 + WORK.index("out_bytes")
+        work[picks, place] = np.minimum(work[picks, place], work[picks, written])
+    return work
 
 
 def operators_frame(measured: Sequence[MeasuredOperator]) -> pd.DataFrame:

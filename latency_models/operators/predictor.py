@@ -156,9 +156,12 @@ class OperatorPredictor:
         rare = self._rare(missing)
         for kind in dict.fromkeys(each.kind for each in missing):
             of_kind = [each for each in missing if each.kind == kind]
-            ms, log_std = self._regression("" if kind in rare else kind).predict(of_kind)
+            general = self._regression("")
             if kind in rare:
+                ms, log_std = general.predict(of_kind)
                 log_std = np.maximum(log_std, UNKNOWN_STD)
+            else:
+                ms, log_std = self._regression(kind).predict_near(of_kind, general)
             inferred |= {
                 each.digest: (float(value), float(std))
                 for each, value, std in zip(of_kind, ms, log_std, strict=True)

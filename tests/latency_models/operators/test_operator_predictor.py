@@ -1,5 +1,6 @@
 """`OperatorPredictor`: sums of operators, guesses of others, what is named, files."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,18 @@ from bench.errors import FileError, InputError
 from bench.operators.operator import Operator
 from bench.protocol.target import Target
 from latency_models.operators.calibration import LEAST_STD, UNCALIBRATED_STD, calibrate
-from latency_models.operators.kind_regression import fit_kind
-from latency_models.operators.measured import MeasuredModel, MeasuredOperator, ModelOperators
+from latency_models.operators.kind_regression import (
+    LARGEST_FACTOR,
+    LARGEST_RATIO,
+    LARGEST_STD,
+    fit_kind,
+)
+from latency_models.operators.measured import (
+    MeasuredModel,
+    MeasuredOperator,
+    ModelOperators,
+    work_matrix,
+)
 from latency_models.operators.predictor import OperatorPredictor
 
 TARGET = Target(device="here", backend="onnx", backend_version="1")
@@ -193,3 +204,56 @@ def test_a_predictor_is_read_back(tmp_path: Path) -> None:
 def test_a_predictor_needs_operators() -> None:
     with pytest.raises(InputError, match="needs measured operators"):
         predictor(operators=())
+
+
+def test_a_lookup_costs_what_it_writes_and_not_its_table() -> None:
+    """Tables of 1 KB are looked up in 2 us; one of 64 MB is 65,536 times larger."""
+
+    def lookup(number: int, written: int, table: int) -> Operator:
+        each = operator(number, "Gather", 0, written // 4)
+        return replace(each, in_bytes=8, weight_bytes=table)
+
+    kept = [
+        measured(lookup(number, 128 * (number + 1), 1024), 2e-3 + 1e-6 * 128 * number, 1.0)
+        for number in range(8)
+    ]
+    fitted = predictor(operators=(*kept, *measured_kind("Conv")))
+    wanted = lookup(99, 512, 1 << 26)
+    assert fitted.predict(of(wanted)).ms == pytest.approx(kept[3].warm_ms, rel=0.3)
+
+
+def test_an_estimate_far_beyond_its_kind_stays_near_that_of_all_kinds() -> None:
+    """Tiny operators whose time is that of their call seem to take 2 us a byte."""
+    tiny = tuple(measured(operator(number, "Odd", 0, 1), 8e-3, 8e-3) for number in range(6))
+    fitted = predictor(operators=(*measured_kind("Conv"), *tiny))
+    large = operator(99, "Odd", macs=0, size=1_000_000)
+    regressions = fit_kind([each.operator for each in fitted.operators], _warm(fitted.operators))
+    alone = fit_kind([each.operator for each in tiny], _warm(tiny))
+    general_ms = float(regressions.base_ms(work_matrix([large]))[0])
+
+    ms, log_std = alone.predict_near([large], regressions)
+
+    assert alone.predict([large])[0][0] > 2 * LARGEST_RATIO * general_ms
+    assert ms[0] == pytest.approx(LARGEST_RATIO * general_ms)
+    assert log_std[0] == LARGEST_STD
+    assert fitted.predict(of(large)).ms == pytest.approx(ms[0])
+    inside_ms, inside_std = alone.predict_near([tiny[0].operator], regressions)
+    assert (inside_ms, inside_std) == alone.predict([tiny[0].operator])
+
+
+def test_the_smooth_factor_is_limited() -> None:
+    """One operator in twelve takes 1000 times as long as its work: no other becomes as slow."""
+    operators = [operator(number, macs=1_000_000 + number) for number in range(12)]
+    ms = np.full(12, 1.0)
+    ms[::2] = 1000.0
+    regression = fit_kind(operators, ms)
+    predicted, _ = regression.predict(operators)
+    base = regression.base_ms(work_matrix(operators))
+    bound = np.exp(LARGEST_FACTOR * regression.scale)
+    assert (predicted <= base * bound * (1 + 1e-9)).all()
+    assert (predicted >= base / bound * (1 - 1e-9)).all()
+    assert np.max(predicted / base) == pytest.approx(bound)
+
+
+def _warm(operators: tuple[MeasuredOperator, ...]) -> np.ndarray[Any, Any]:
+    return np.array([each.warm_ms for each in operators])
