@@ -11,6 +11,7 @@ from bench.digests import content_digest
 from bench.files import write_bytes, write_text
 from bench.protocol.backend import Array, Backend
 from bench.protocol.target import Target
+from supernet.export.calibration_check import AT_ONCE, warn_of_calibration
 from supernet.export.model_card import (
     Accuracies,
     Calibration,
@@ -20,7 +21,7 @@ from supernet.export.model_card import (
 )
 from supernet.export.model_metadata import with_class_names
 from supernet.export.output_check import check_close, compare
-from supernet.export.precision import FP16, FP32, check_precision, convert, output_names
+from supernet.export.precision import FP16, FP32, INT8, check_precision, convert, output_names
 
 if TYPE_CHECKING:
     from torch import nn
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 CHECKED_INPUTS = 4
 RANDOM = "random"
-AT_ONCE = 50  # images per batch in torch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +72,8 @@ def make_file(network: "StandaloneNetwork", form: ExportSpec) -> ModelFile:
         torch_outputs(network.network, random), run_file(plain, backend, random, FP32), RANDOM
     )
     check_close(plain_difference, backend.name, _rounded_to(backend, FP32))
+    if form.precision == INT8 and form.calibration is not None and len(form.calibration):
+        warn_of_calibration(network.network, form.calibration, form.calibrated_on)
     content = convert(
         plain,
         backend.name,
