@@ -78,17 +78,17 @@ def compare_int8(
     """Return the time of a space's blocks in int8 over that in float32, in the target's forms."""
     form = GraphForm.from_options(target.options)
     variants = Variant(form, "fp32"), Variant(form, "int8")
-    return _compare(device, backend, target, "precision", variants, _spread(blocks))
+    return _compare(device, backend, target, "precision", variants, spread_over_sizes(blocks))
 
 
 def _examples(name: str, precision: str, blocks: Sequence[BlockSpec]) -> list[BlockSpec]:
     """Return blocks that the form changes, from small to large."""
     if (name, precision == "int8") in {("stem", False), ("weights", True)}:
         return []
-    return _spread([spec for spec in blocks if _changes(name, spec)])
+    return spread_over_sizes([spec for spec in blocks if _changes(name, spec)])
 
 
-def _spread(blocks: Sequence[BlockSpec]) -> list[BlockSpec]:
+def spread_over_sizes(blocks: Sequence[BlockSpec]) -> list[BlockSpec]:
     """Return a few different blocks, from small to large."""
     by_size = sorted(dict.fromkeys(blocks), key=lambda spec: spec.macs)
     places = np.linspace(0, len(by_size) - 1, min(BLOCKS, len(by_size))).round().astype(int)

@@ -10,6 +10,7 @@ from bench.blocks.spec import BlockSpec
 from bench.protocol.device import ModelCosts, Workload
 from bench.sweep.elapsed import ElapsedTime
 from bench.sweep.memory_batching import estimated_ns
+from bench.sweep.timed_costs import ONE_SAMPLE
 from bench.timing.measurement import Measurement
 from bench.timing.plan import SweepPlan
 from latency_models.regression.features import feature_matrix
@@ -19,7 +20,6 @@ Floats = NDArray[np.float64]
 
 OVERHEAD = 1.1  # wall time over the time of timing samples
 LOAD_S, LOAD_BLOCK_S = 0.006, 0.006  # to build and load a model, and more for each block
-ONE_SAMPLE = SweepPlan(replicates=1, rounds=1, samples=1)
 MOST_OVERHEAD = 1.2  # limit: planning is a large share of the first iteration only
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from bench.digests import file_digest
 from bench.drift.session_gap import SESSION_GAP_S
 from bench.errors import InputError
-from bench.protocol.device import Device
+from bench.protocol.device import ModelCosts
 from bench.sweep.planner import Planner, SettlingPlanner
 from bench.sweep.spread import Spread
 from bench.timing.plan import SweepPlan
@@ -15,9 +15,9 @@ from supernet.space.space import ArchConfig, SearchSpace
 
 
 def planner_of(
-    options: SweepOptions, space: SearchSpace, device: Device, plan: SweepPlan
+    options: SweepOptions, space: SearchSpace, costs: ModelCosts, plan: SweepPlan
 ) -> Planner:
-    """Return the planner: of a fixed list of workloads, or of a time budget."""
+    """Return the planner: of a fixed list of workloads, or of a time budget by rough costs."""
     if options.budget_s is None:
         work = sweep_work(
             space,
@@ -35,9 +35,7 @@ def planner_of(
 
     return BudgetPlanner(
         space,
-        SweepBudget(
-            budget_s=options.budget_s, plan=plan, batch=options.batch, costs=device.model_costs()
-        ),
+        SweepBudget(budget_s=options.budget_s, plan=plan, batch=options.batch, costs=costs),
         resolutions=options.resolutions,
         networks=options.networks or None,
         seed=options.seed,
