@@ -134,8 +134,8 @@ def sweep(work: list[Workload], backend: Backend, target: Target, plan: SweepPla
     places = with_references(work)
     number = {fromkey: i for i, fromkey in enumerate(dict.fromkeys(places))}
     replicates = []
-    for load in range(plan.replicates):
-        replicate_plan = ReplicatePlan(rounds=plan.rounds, samples=plan.samples, seed=load)
+    for replicate in range(plan.replicates):
+        replicate_plan = ReplicatePlan(rounds=plan.rounds, samples=plan.samples, seed=replicate)
         rounds = tuple(
             MeasuredRound(
                 samples_ns=result.samples_ns,
@@ -146,7 +146,7 @@ def sweep(work: list[Workload], backend: Backend, target: Target, plan: SweepPla
             for result in LocalDevice().run_replicate(places, backend, target, replicate_plan)
         )
         ids = tuple(number[place] for place in places)
-        replicates.append(Replicate(group=0, number=load, workloads=ids, rounds=rounds))
+        replicates.append(Replicate(group=0, number=replicate, workloads=ids, rounds=rounds))
     known = {i: workload for workload, i in number.items()}
     result = derive_measurements(replicates, known, target, plan, {})
     last = np.array([measurement.warm_ms for measurement in result])
@@ -176,9 +176,9 @@ def flushed(blocks: list[Workload], backend: Backend, target: Target) -> Floats:
     buffer = np.zeros(FLUSH_BYTES // 8)
     medians = []
     with pinned(target.cores):
-        for load in range(FLUSH_PLAN.replicates):
-            models = load_models(blocks, backend, target, seed=load)
-            rng = np.random.default_rng(load)
+        for replicate in range(FLUSH_PLAN.replicates):
+            models = load_models(blocks, backend, target, seed=replicate)
+            rng = np.random.default_rng(replicate)
             times_ns = np.empty((FLUSH_PLAN.rounds, len(models)))
             for model in models:
                 model.run()

@@ -15,7 +15,7 @@ from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
 
 # The columns of a split 7x7 kernel, each set with the distance between its columns: all sets have
-# the same centre, so that each part, padded by half of its own width, sees what the whole sees.
+# the same centre, so that each part, padded by half of its width, has the inputs of the whole.
 SPLIT_COLUMNS = (((0, 3, 6), 3), ((1, 5), 4), ((2, 4), 2))
 
 

@@ -26,7 +26,7 @@ TARGET = Target(device="fake", backend="fake", backend_version="1")
 
 
 def sweep(path: Path, seed: int, plan: SweepPlan) -> None:
-    """A sweep of `tiny`'s blocks, in a moment of its own."""
+    """Sweep the blocks of `tiny`; the seed determines the simulated disturbances."""
     work = [Workload(role="block", blocks=(s,)) for s in SearchSpace.load("tiny").unique_blocks()]
     device = FakeDevice(flaws=FLAWS, seed=seed)
     with SweepStore.create(path, TARGET, plan) as store:

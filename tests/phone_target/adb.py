@@ -1,4 +1,4 @@
-"""Debian's adb as a witness, with a server and a home folder of its own, and a phone beside it."""
+"""Debian's adb for comparison, with a separate server and home folder, and a phone."""
 
 import os
 import subprocess
@@ -80,7 +80,7 @@ class Desk:
         wait_until(lambda: self.state, lambda seen: seen == state)
 
     def wait_for_program(self, name: str) -> int:
-        """Process id of a program that the phone has just been told to run."""
+        """Return the process id of a program that the phone was just asked to run."""
         return wait_until(self._programs, lambda seen: name in seen)[name]
 
     def _connected(self) -> str:

@@ -1,4 +1,4 @@
-"""A helper process that holds or starts something, and is told what to do on its standard input."""
+"""A helper process that holds or starts something, controlled by its standard input."""
 
 import os
 import select

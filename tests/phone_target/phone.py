@@ -1,4 +1,4 @@
-"""A phone that is Android's own adbd in a root and namespaces of its own."""
+"""A phone: Android's adbd in a separate root and separate namespaces."""
 
 import os
 import shutil

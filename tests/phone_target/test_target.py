@@ -73,7 +73,7 @@ def desk(stranger: Desk) -> Desk:
     return stranger
 
 
-def test_it_lets_nobody_in_who_was_refused(stranger: Desk) -> None:
+def test_a_refused_host_cannot_connect(stranger: Desk) -> None:
     stranger.phone.answer_dialog(False)
     assert stranger.state == "unauthorized"
     assert stranger("shell", "true").returncode == 1
@@ -82,7 +82,7 @@ def test_it_lets_nobody_in_who_was_refused(stranger: Desk) -> None:
     stranger.wait_for("device")
 
 
-def test_it_lets_in_for_once_or_for_good(stranger: Desk) -> None:
+def test_a_host_is_allowed_once_or_always(stranger: Desk) -> None:
     keys = stranger.phone.root / "data/misc/adb/adb_keys"
     stranger.phone.answer_dialog(True, always=False)
     stranger.wait_for("device")
@@ -108,7 +108,7 @@ def test_shell_gives_status_output_and_errors_apart(desk: Desk) -> None:
     assert "shell_v2" in desk("features").stdout.split()
 
 
-def test_it_answers_as_the_phone_it_is_made_after(desk: Desk) -> None:
+def test_it_reports_the_facts_of_its_model(desk: Desk) -> None:
     model = desk.shell("getprop ro.product.model").strip()
     assert model in ("SM-N950F", "Pixel 2")
     assert f"model:{re.sub('[- ]', '_', model)}" in desk.adb("devices", "-l").stdout
@@ -141,7 +141,7 @@ def test_programs_for_aarch64_run(desk: Desk, tmp_path: Path) -> None:
     assert desk.shell(f"chmod 755 {DISK}/a && {DISK}/a") == "aarch64 0\n"
 
 
-def test_a_full_disk_takes_nothing_until_it_is_freed(
+def test_a_full_disk_refuses_files_until_it_is_freed(
     desk: Desk, real_phone: RealPhone, tmp_path: Path
 ) -> None:
     (tmp_path / "file").write_bytes(bytes(100_000))
@@ -158,14 +158,14 @@ def test_a_full_disk_takes_nothing_until_it_is_freed(
     assert desk("push", tmp_path / "file", f"{DISK}/file").returncode == 0
 
 
-def test_what_the_phone_runs_can_be_seen_and_killed(desk: Desk) -> None:
+def test_programs_of_the_phone_can_be_listed_and_killed(desk: Desk) -> None:
     assert desk.phone.processes() == []
     with desk.start("shell", "sleep 60") as running:
         os.kill(desk.wait_for_program("sleep"), signal.SIGKILL)
         assert running.wait(timeout=10) == 128 + signal.SIGKILL
 
 
-def test_a_cut_connection_ends_what_wrote_to_it(desk: Desk) -> None:
+def test_a_cut_connection_ends_the_programs_writing_to_it(desk: Desk) -> None:
     desk.phone.cut_after(bytes_out=100_000)
     desk("shell", "cat /dev/zero")  # adb itself calls that a success
     assert desk.state in ("", "offline")

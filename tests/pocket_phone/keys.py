@@ -40,7 +40,7 @@ def verify(key_text: str, token: bytes, signature: bytes) -> bool:
 class Screen:
     """Keys in /data/misc/adb/adb_keys, and the one dialog that may be up.
 
-    A refusal says nothing to the host, as on a phone: it goes on waiting.
+    A refusal sends nothing to the host, as on a phone: it continues to wait.
     """
 
     def __init__(self, keys: Path) -> None:

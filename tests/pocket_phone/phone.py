@@ -29,7 +29,7 @@ FEATURES = {
     "note8": ("cmd", "stat_v2", "shell_v2"),
     "pixel2": ("shell_v2", "cmd", "stat_v2", "ls_v2", "fixed_push_mkdir", "apex"),
 }
-HEARD_S = 1.0  # a phone goes on for about as long after it said that it will reboot
+HEARD_S = 1.0  # a phone runs about as long after it announced a reboot
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ class PocketPhone:
         return None
 
     def _reboot_service(self, stream: Stream) -> None:
-        """The host is told that it is on the way; once it has heard, everything goes."""
+        """Announce a reboot to the host; then end everything."""
         stream.close()
         stream.host_closed.wait(HEARD_S)
         threading.Thread(target=self.reboot, daemon=True).start()
@@ -202,5 +202,5 @@ class PocketPhone:
 def banner(properties: Mapping[str, str], features: Iterable[str]) -> str:
     """The phone's CNXN as adbd writes it (adb.cpp get_connection_string)."""
     names = ("ro.product.name", "ro.product.model", "ro.product.device")
-    told = [f"{name}={properties[name]}" for name in names]
-    return "device::" + ";".join([*told, f"features={','.join(features)}"])
+    fields = [f"{name}={properties[name]}" for name in names]
+    return "device::" + ";".join([*fields, f"features={','.join(features)}"])

@@ -27,7 +27,7 @@ class Persona:
 
 
 class Session:
-    """Runs on a thread of its own until the connection breaks."""
+    """Runs in a separate thread until the connection breaks."""
 
     def __init__(self, sock: socket.socket, persona: Persona, screen: Screen) -> None:
         self._persona, self._screen = persona, screen

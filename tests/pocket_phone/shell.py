@@ -60,7 +60,7 @@ def run_terminal(stream: Stream, command: str, programs: Programs, places: Place
 def run_raw(stream: Stream, command: str, programs: Programs, places: Places) -> None:
     """`exec:`: bytes each way and nothing else; no end of input, no status, no signal.
 
-    Input goes on by whole lines, in which the phone's paths are this machine's.
+    Input is forwarded by lines, in which the phone's paths become those of this machine.
     """
     program, ours = programs.over_one_socket(command)
     feeder = threading.Thread(target=_pass_lines, args=(stream, ours, places), daemon=True)

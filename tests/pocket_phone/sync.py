@@ -96,7 +96,7 @@ class SyncService:
         return done
 
     def _create(self, path: str, host_path: Path, mode: int) -> int:
-        """Open it anew; the host's user bits are everybody's."""
+        """Open a new file; everybody has the permissions of the host's user."""
         bits = mode & 0o777 | mode >> 3 & 0o070 | mode >> 6 & 0o007
         if number := refusal(path):
             raise WriteError(f"couldn't create file: {os.strerror(number)}")

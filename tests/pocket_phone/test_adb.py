@@ -26,7 +26,7 @@ OPEN_DAEMON = DaemonOptions(secure=False)
 
 
 class Adb:
-    """The program, with a server, keys and a home of its own."""
+    """The program, with a separate server, keys and home folder."""
 
     def __init__(self, home: Path) -> None:
         with socket.create_server(("127.0.0.1", 0)) as free:
@@ -106,7 +106,7 @@ def attached(adb: Adb, tmp_path: Path) -> Iterator[Attached]:
         assert phone.violations == []
 
 
-def test_a_key_is_asked_for_once(adb: Adb, tmp_path: Path) -> None:
+def test_a_key_is_confirmed_once(adb: Adb, tmp_path: Path) -> None:
     with PocketPhone(tmp_path / "phone", "note8") as phone:
         serial = f"127.0.0.1:{phone.port}"
         adb("connect", serial)

@@ -40,7 +40,7 @@ def phone(tmp_path: Path) -> Iterator[PocketPhone]:
 
 
 class RawHost:
-    """A host without manners: it sends what it is told."""
+    """A host that sends arbitrary bytes."""
 
     def __init__(self, port: int, version: int = wire.VERSION_NO_CHECKSUM) -> None:
         sock = socket.create_connection(("127.0.0.1", port), timeout=WITHIN_S)
@@ -94,14 +94,14 @@ def test_shell_packets_keep_outputs_apart_and_end_with_the_status(host: RawHost)
     )
 
 
-def test_sync_stat_of_nothing_is_zeros(host: RawHost) -> None:
+def test_sync_stat_of_a_missing_file_is_zeros(host: RawHost) -> None:
     remote = host.open("sync:")
     host.wire.send(wire.WRTE, 7, remote, b"STAT" + struct.pack("<I", 5) + b"/nope")
     assert host.wire.receive() == Message(wire.OKAY, remote, 7)
     assert host.wire.receive().payload == b"STAT" + bytes(12)
 
 
-def test_services_that_are_not_there_are_refused(host: RawHost) -> None:
+def test_unknown_services_are_refused(host: RawHost) -> None:
     host.wire.send(wire.OPEN, 9, 0, b"jdwp:1\0")
     assert host.wire.receive() == Message(wire.CLSE, 0, 9)
 
@@ -168,7 +168,7 @@ def test_the_old_version_of_the_protocol_checks_sums(tmp_path: Path) -> None:
         assert "checksum" in phone.violations[0]
 
 
-def test_a_restart_keeps_the_port_and_nothing_else(phone: PocketPhone, host: RawHost) -> None:
+def test_a_restart_keeps_only_the_port(phone: PocketPhone, host: RawHost) -> None:
     host.open("shell,v2,raw:sleep 60")
     until(lambda: len(phone.processes()) == 1)
     before = (phone.root / "proc/sys/kernel/random/boot_id").read_text()
@@ -257,7 +257,7 @@ def test_no_path_leads_out_of_the_tree(tmp_path: Path) -> None:
         (b"", b""),
     ],
 )
-def test_output_says_nothing_of_the_tree(text: bytes, passed: bytes) -> None:
+def test_output_does_not_contain_paths_of_the_tree(text: bytes, passed: bytes) -> None:
     unrooted = Unrooted(b"/r/t")
     assert unrooted.feed(text) + unrooted.rest() == passed
 

@@ -33,7 +33,7 @@ class Message:
 
 
 class Wire:
-    """Sends from a thread of its own, so that whoever reads never waits for the other side."""
+    """Sends from a separate thread, so that a reader never waits for the other side."""
 
     def __init__(self, sock: socket.socket, max_payload: int) -> None:
         self._sock = sock

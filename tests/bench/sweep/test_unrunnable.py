@@ -39,7 +39,7 @@ def unrunnable(path: Path) -> dict[str, str]:
         return {work.key: reason for work, reason in store.unrunnable().items()}
 
 
-def test_it_is_left_out_and_all_else_is_measured(tmp_path: Path) -> None:
+def test_an_unrunnable_block_is_skipped_and_the_others_are_measured(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
 
     run(path)
@@ -50,7 +50,7 @@ def test_it_is_left_out_and_all_else_is_measured(tmp_path: Path) -> None:
     assert all(result[workload.key].replicates >= PLAN.replicates for workload in WORK[:4])
 
 
-def test_where_nothing_else_is_asked_only_references_are_measured(tmp_path: Path) -> None:
+def test_without_other_blocks_only_references_are_measured(tmp_path: Path) -> None:
     sweep(tmp_path / "a.sqlite", device=SMALL, planner=ListPlanner([BIGGEST]))
 
     assert {key.split(":")[0] for key in measured(tmp_path / "a.sqlite")} == {"reference"}
@@ -58,7 +58,7 @@ def test_where_nothing_else_is_asked_only_references_are_measured(tmp_path: Path
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stop_at", [1, 4])
-def test_a_stopped_sweep_goes_on_without_it(tmp_path: Path, stop_at: int) -> None:
+def test_a_resumed_sweep_skips_the_unrunnable_block(tmp_path: Path, stop_at: int) -> None:
     whole, stopped = tmp_path / "whole.sqlite", tmp_path / "stopped.sqlite"
     run(whole)
     with pytest.raises(InterruptedSweepError):
@@ -70,7 +70,7 @@ def test_a_stopped_sweep_goes_on_without_it(tmp_path: Path, stop_at: int) -> Non
 
 
 @pytest.mark.slow
-def test_what_ran_before_and_does_not_now_ends_the_sweep(tmp_path: Path) -> None:
+def test_a_block_that_no_longer_runs_ends_the_sweep(tmp_path: Path) -> None:
     path = tmp_path / "a.sqlite"
     with pytest.raises(InterruptedSweepError):
         run(path, ROOM, stop_at=PLAN.rounds + 1)

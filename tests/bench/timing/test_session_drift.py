@@ -122,7 +122,7 @@ def test_a_correction_needs_estimates_that_agree(
     assert drift.applied is applied
 
 
-def test_the_text_says_why_nothing_is_corrected() -> None:
+def test_the_text_gives_the_reason_without_a_correction() -> None:
     drift = SessionDrift(source="blocks", workloads=9, ratio=1.05, estimates={"a": 1.2, "b": 1.0})
     agreed = SessionDrift(source="blocks", workloads=9, ratio=1.05, estimates={"a": 1.05})
 

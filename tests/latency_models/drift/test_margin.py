@@ -40,7 +40,7 @@ def test_limit_on_drift_corrected_latency_has_no_drift_margin() -> None:
     assert margin.parts(0.03)["drift"] == pytest.approx(0.0, abs=1e-6)
 
 
-def test_parts_are_what_each_would_add_alone() -> None:
+def test_parts_of_a_margin_are_those_without_the_others() -> None:
     margin = Margin(confidence=0.95, model=PRIOR, horizon_s=DAY, networks=21, selection=0.01)
 
     parts = margin.parts(0.03)

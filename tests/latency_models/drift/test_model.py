@@ -70,7 +70,7 @@ def test_the_forecast_is_about_the_mean() -> None:
     assert abs(model.forecast(240 * HOUR).mean) < 0.02
 
 
-def test_scatter_is_what_is_left_of_the_anchors() -> None:
+def test_scatter_is_estimated_from_the_residuals_of_anchors() -> None:
     """Two anchors of three move apart by 4 % and back; its prior is worth six measurements."""
     log = log_of(
         [

@@ -70,7 +70,7 @@ def test_interval_of_the_ratio_combines_those_of_both_tables() -> None:
     assert comparison.blocks["outside"].tolist() == [False] * 7 + [True]
 
 
-def test_noise_alone_moves_nothing_and_leaves_one_in_twenty_outside() -> None:
+def test_with_noise_only_no_block_changes_and_one_in_twenty_is_outside() -> None:
     rng = np.random.default_rng(0)
     outside, moved = [], []
     for _ in range(50):

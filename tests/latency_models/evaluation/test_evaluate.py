@@ -106,14 +106,14 @@ def test_repeatability_at_the_edge_of_a_band_is_within_it() -> None:
 
 
 def test_constant_values_have_no_rank_correlation() -> None:
-    alike, rising = np.ones(3), np.array([1.0, 2.0, 3.0])
+    constant, rising = np.ones(3), np.array([1.0, 2.0, 3.0])
 
-    for scores in (evaluate(alike, rising), evaluate(rising, alike)):
+    for scores in (evaluate(constant, rising), evaluate(rising, constant)):
         assert (scores.spearman, scores.kendall) == (None, None)
 
 
 @pytest.mark.parametrize("shape", [(0,), (2, 2)])
-def test_predictions_are_one_a_network_and_at_least_one(shape: tuple[int, ...]) -> None:
+def test_one_prediction_is_needed_for_each_network(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match="at least one"):
         evaluate(np.ones(shape), np.ones(shape))
 

@@ -37,7 +37,7 @@ def test_layers_are_columns_and_microseconds_become_ms(tmp_path: Path) -> None:
     assert costs.provenance["categories"][3] == "k3_e6"
 
 
-def test_sums_and_what_is_missing_is_never_zero(tmp_path: Path) -> None:
+def test_missing_operators_are_not_zero_in_sums(tmp_path: Path) -> None:
     layer = [*FULL[:2], None, *FULL[3:]]
     costs = from_fbnet(written(tmp_path, [layer, SHORT]), TARGET)
     codes = np.array([[0, 7], [8, 0], [2, 0], [1, 8]])

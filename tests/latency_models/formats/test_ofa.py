@@ -239,7 +239,7 @@ def test_the_ratio_style_times_pooling_with_the_classifier() -> None:
     ]
 
 
-def test_a_classifier_without_pooling_goes_under_what_its_features_were_pooled_from() -> None:
+def test_a_classifier_without_pooling_is_named_after_the_pooled_size() -> None:
     table = ratio_table(relu6("final_expand", 7, 16, 32), relu6("classifier", 1, 32, 10))
 
     assert "Logits-input:7x7x32-output:10:" in to_ofa(table).splitlines()

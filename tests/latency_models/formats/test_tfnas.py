@@ -31,7 +31,7 @@ def read(tmp_path: Path, text: str, *, measured_only: bool = False) -> LatencyTa
     return from_tfnas([written(tmp_path, text)], TARGET, measured_only=measured_only)
 
 
-def test_figures_base_and_what_the_target_says(tmp_path: Path) -> None:
+def test_figures_base_latency_and_target_are_read(tmp_path: Path) -> None:
     table = read(tmp_path, HEAD + BASE + row(8, 1.25, "swish", 16) + row(8, 0.5))
 
     assert [spec.key for spec in table.specs] == [
@@ -55,12 +55,12 @@ def test_byte_order_marks_of_spreadsheets_are_no_part_of_the_header(
     assert from_tfnas([path], TARGET).rows["latency_ms"].tolist() == [0.5]
 
 
-def test_rows_that_are_no_latency_are_left_out_and_counted(tmp_path: Path) -> None:
+def test_invalid_rows_are_ignored_and_counted(tmp_path: Path) -> None:
     rows = row(1, -0.5) + row(2, 0) + row(3, 0.25) + row(4, 0.5) + row(5, 1.0)
 
     table = read(tmp_path, HEAD + rows)
 
-    # Below 4 channels, the input's, TF-NAS has no block: there its file goes on in a line.
+    # TF-NAS has no block below 4 channels, the input's: its file continues the line there.
     assert [spec.mid_channels for spec in table.specs] == [4, 5]
     assert table.provenance["left_out_not_above_0"] == 2
     assert table.provenance["left_out_narrower_than_input"] == 1
@@ -128,5 +128,5 @@ def test_the_public_table_is_read(shared_data: Path) -> None:
     assert len(table) + sum(left_out) == 36_480
     assert provenance["left_out_not_above_0"] == 84
     assert provenance["base_ms"] == pytest.approx(9.356, abs=0.001)
-    # As TF-NAS's authors told: from the input's width on, every 8 channels.
+    # As TF-NAS's authors state: every 8 channels from the input's width on.
     assert {(spec.mid_channels - spec.in_channels) % 8 for spec in table.specs} == {0}

@@ -74,7 +74,7 @@ def test_no_effect_is_no_correction() -> None:
     assert left_out is None
 
 
-def test_a_network_measured_wrong_does_not_matter() -> None:
+def test_an_outlier_hardly_changes_the_correction() -> None:
     nets = networks(30)
     measured = np.array([dearer_inside(net).sum() for net in nets])
     costs = [costs_ms(net) for net in nets]
@@ -91,7 +91,7 @@ def test_a_network_measured_wrong_does_not_matter() -> None:
     )
 
 
-def test_a_handful_of_networks_corrects_nothing() -> None:
+def test_few_networks_give_no_correction() -> None:
     nets = networks(LEAST_NETWORKS - 1)
     measured = np.array([dearer_inside(net).sum() for net in nets])
 
@@ -106,7 +106,7 @@ def fitted(
     return fit_correction(nets, [costs_ms(net) for net in nets], overhead_ms, measured)[0]
 
 
-def test_what_networks_take_beside_their_blocks_is_no_effect_of_blocks() -> None:
+def test_the_overhead_of_networks_is_not_an_effect_of_blocks() -> None:
     nets = networks(30)
     measured = np.array([5.0 + costs_ms(net).sum() for net in nets])
 

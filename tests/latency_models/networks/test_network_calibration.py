@@ -65,7 +65,7 @@ def test_the_simplest_of_equals_is_kept() -> None:
     assert 0.01 < calibration.spread < 0.03
 
 
-def test_a_network_measured_wrong_does_not_matter() -> None:
+def test_an_outlier_hardly_changes_the_calibration() -> None:
     warm, cold = blocks_of(20)
     measured = totals(warm, cold, NetworkCalibration(slope=1.3))
     measured[3] *= 4
@@ -76,7 +76,7 @@ def test_a_network_measured_wrong_does_not_matter() -> None:
     np.testing.assert_allclose(judged, 1, atol=0.01)
 
 
-def test_one_or_two_networks_are_not_too_few() -> None:
+def test_one_or_two_networks_are_enough() -> None:
     warm, cold = blocks_of(2)
     measured = totals(warm, cold, NetworkCalibration(slope=1.2))
 
@@ -87,7 +87,7 @@ def test_one_or_two_networks_are_not_too_few() -> None:
     assert both.overhead_ms >= 0
 
 
-def test_what_is_predicted_is_what_was_fitted_where_blocks_come_below_zero() -> None:
+def test_predictions_equal_the_fit_where_costs_of_blocks_are_negative() -> None:
     # Blocks that are mostly the call of a block alone: some cost a network less than nothing.
     rng = np.random.default_rng(2)
     warm = [0.01 + rng.uniform(0.0, 0.02, rng.integers(8, 15)) for _ in range(20)]
@@ -157,7 +157,7 @@ def test_the_spread_kept_is_that_of_the_form_kept() -> None:
 
 
 @pytest.mark.parametrize("each_ms", [0.05, -0.05])
-def test_what_each_block_adds_may_be_more_or_less(each_ms: float) -> None:
+def test_the_cost_per_block_may_be_positive_or_negative(each_ms: float) -> None:
     warm, cold = blocks_of(12)
     truth = NetworkCalibration(slope=1.1, block_ms=each_ms)
 

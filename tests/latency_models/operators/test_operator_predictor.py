@@ -139,7 +139,7 @@ def measured_kind(kind: str, count: int = 12) -> tuple[MeasuredOperator, ...]:
     return tuple(made)
 
 
-def test_an_unmeasured_operator_is_guessed_by_its_kind() -> None:
+def test_an_unmeasured_operator_is_estimated_by_its_kind() -> None:
     fitted = predictor(operators=measured_kind("Conv"))
     prediction = fitted.predict(of(operator(99, macs=300_000, size=6_000)))
     assert prediction.ms == pytest.approx(1e-3 + 2e-6 * 300_000, rel=0.05)
@@ -156,7 +156,7 @@ def test_a_kind_that_was_hardly_measured_is_named_and_never_free() -> None:
     assert prediction.std_ms > 0.5 * prediction.ms
 
 
-def test_what_has_no_cost_is_named() -> None:
+def test_operators_without_a_cost_are_named() -> None:
     prediction = predictor().predict(of(operator(0), If=2))
     assert prediction.uncut == {"If": 2}
     assert prediction.to_dict()["uncut_kinds"] == {"If": 2}
@@ -176,7 +176,7 @@ def test_added_operators_are_known() -> None:
     assert added.predict(of(operator(5))).ms == 7
 
 
-def test_the_regression_of_a_kind_follows_what_work_does_not_explain() -> None:
+def test_the_regression_of_a_kind_corrects_errors_of_work() -> None:
     """Latency bends with the MACs: costs alone miss that, similar operators do not."""
     macs = np.linspace(1e4, 1e6, 40).astype(int)
     ms = 1e-6 * macs * np.where(macs < 4e5, 1.0, 1.5)

@@ -125,7 +125,7 @@ def places() -> list[Place]:
 
 
 @pytest.mark.slow
-def test_a_network_is_its_blocks_and_what_it_pays_once(predictor: LatencyPredictor) -> None:
+def test_a_network_is_the_sum_of_its_blocks_and_an_overhead(predictor: LatencyPredictor) -> None:
     net = networks(1)[0]
 
     prediction = predictor.predict(net)

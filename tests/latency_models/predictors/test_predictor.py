@@ -176,7 +176,7 @@ def test_predict_many_equals_predict(predictor: LatencyPredictor) -> None:
 
 
 @pytest.mark.slow
-def test_networks_alone_are_enough() -> None:
+def test_a_predictor_is_fitted_to_networks_only() -> None:
     nets = networks(60)
     measured = np.array([0.7 + true_ms(net).sum() for net in nets])
 

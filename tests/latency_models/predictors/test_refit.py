@@ -17,7 +17,7 @@ def networks(count: int, seed: int) -> list[tuple[BlockSpec, ...]]:
     return [SMALL.blocks(arch) for arch in SMALL.sample(np.random.default_rng(seed), count)]
 
 
-def test_a_scaled_predictor_is_so_many_times_as_high() -> None:
+def test_a_scaled_predictor_is_multiplied_by_the_factor() -> None:
     given, nets = exact(), networks(5, 0)
     twice = scaled(given, 2.0, BLOCKS)
 
@@ -87,7 +87,7 @@ def test_a_predictor_that_knew_no_spread_has_that_of_the_networks() -> None:
     assert predictor.composition_choice.networks == 2
 
 
-def test_it_keeps_what_it_was_refitted_on_in_its_file(tmp_path: Path) -> None:
+def test_the_networks_of_the_refit_are_stored_in_the_file(tmp_path: Path) -> None:
     nets = networks(4, 8)
     predictor = refitted(
         exact(), nets, np.array([1.1 * truth_ms(network) for network in nets]), BLOCKS

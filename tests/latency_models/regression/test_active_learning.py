@@ -28,7 +28,7 @@ def test_the_most_informative_comes_first_and_its_duplicate_last() -> None:
     assert three().choose(np.ones(3), 3.0) == [0, 2, 1]
 
 
-def test_a_price_counts_and_a_budget_binds() -> None:
+def test_the_choice_depends_on_the_price_and_keeps_the_budget() -> None:
     assert three().choose(np.array([10.0, 1.0, 1.0]), 2.5) == [1, 2]
     assert three().choose(np.array([10.0, 1.0, 1.0]), 0.5) == []
     assert three().choose(np.ones(3), 3.0, most=1) == [0]
@@ -45,7 +45,7 @@ def test_uncertainty_of_measured_items_is_the_noise() -> None:
     assert posterior.choose(np.ones(3), 3.0, excluded=[0]) == prior.choose(np.ones(3), 3.0)[1:]
 
 
-def test_a_few_blocks_leave_little_open_and_random_ones_more() -> None:
+def test_chosen_blocks_leave_less_variance_than_random_ones() -> None:
     specs = TINY.unique_blocks()
     nets = [TINY.blocks(arch) for arch in TINY.sample(np.random.default_rng(0), 100)]
     prior = block_prior(specs, nets, rough_ms(specs))

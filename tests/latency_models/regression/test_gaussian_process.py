@@ -49,7 +49,7 @@ def test_many_covariances_are_solved_at_once() -> None:
         assert both.left_out(VALUES)[place] == pytest.approx(alone.left_out(VALUES)[0])
 
 
-def test_it_is_scikit_learns() -> None:
+def test_it_equals_that_of_scikit_learn() -> None:
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF
 

@@ -63,7 +63,7 @@ def test_a_constant_is_the_median_and_left_out_errors_use_the_others_median() ->
     assert fit.left_out.tolist() == [1 - 5.5, 2 - 5.0, 9 - 1.5]
 
 
-def test_another_must_be_surely_better_and_the_best_of_those_is_taken() -> None:
+def test_the_best_of_significantly_better_fits_is_chosen() -> None:
     errors = np.where(np.arange(LEAST_TO_COMPARE) % 2, 0.1, -0.1)  # signs count for nothing
     better, best = 0.9 * errors, 0.5 * errors
     # On average as good as `better`, but by one network of twenty: that is chance.
@@ -75,7 +75,7 @@ def test_another_must_be_surely_better_and_the_best_of_those_is_taken() -> None:
     assert surely_better(errors, [2 * errors]) is None
 
 
-def test_a_fit_gives_way_to_what_is_surely_better_than_it_from_twenty_rows_on() -> None:
+def test_a_fit_is_replaced_by_a_significantly_better_one_from_twenty_rows_on() -> None:
     matrix = np.eye(2)[np.arange(LEAST_TO_COMPARE) % 2]
     values = matrix @ [1.0, 2.0] + 0.001 * GENERATOR.normal(size=LEAST_TO_COMPARE)
     poor, unit = np.full(LEAST_TO_COMPARE, 0.8), np.ones(LEAST_TO_COMPARE)

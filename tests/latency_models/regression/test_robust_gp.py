@@ -36,7 +36,7 @@ def test_nearly_normal_evidence_is_the_normal_density(monkeypatch: pytest.Monkey
     assert solution.evidence[0] == pytest.approx(density, abs=1e-6)
 
 
-def test_left_out_is_what_the_others_do_not_predict(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_left_out_errors_are_those_of_fits_to_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     """An independent value is left out in full, one of two that are the same only in part."""
     monkeypatch.setattr(robust_gp, "FREEDOM", 1e9)
     covariance = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 1.0]])

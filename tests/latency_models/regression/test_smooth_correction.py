@@ -29,7 +29,7 @@ def test_sizes_between_those_that_were_seen() -> None:
     np.testing.assert_allclose(smooth.predict(feature_matrix(between)), wavy(between), atol=0.02)
 
 
-def test_far_from_all_knots_it_corrects_nothing() -> None:
+def test_far_from_all_knots_the_correction_vanishes() -> None:
     seen = blocks((8, 12, 16))
     smooth = fit_smooth(feature_matrix(seen), wavy(seen))
     far = [BlockSpec(kind="mbconv", in_size=4096, in_channels=4096, mid_channels=9000,
@@ -40,7 +40,7 @@ def test_far_from_all_knots_it_corrects_nothing() -> None:
     assert smooth.far(feature_matrix(seen)) == pytest.approx(np.zeros(len(seen)), abs=1e-6)
 
 
-def test_it_is_scikit_learns() -> None:
+def test_it_equals_that_of_scikit_learn() -> None:
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel
 

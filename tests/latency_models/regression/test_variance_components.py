@@ -81,7 +81,7 @@ def test_starts_are_the_likeliest_of_each_skew_with_and_without_all_parts_and_th
     )
 
 
-def test_a_part_that_was_left_out_comes_in() -> None:
+def test_an_omitted_component_is_added() -> None:
     """Two groups of networks 20 % apart: small steps from none at all gain nothing."""
     group = np.repeat([1.0, -1.0], 10)
     spread = 0.003 * np.random.default_rng(0).normal(size=20)

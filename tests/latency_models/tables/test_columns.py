@@ -83,7 +83,7 @@ def test_finite_numbers_or_the_row_that_holds_none() -> None:
         finite_numbers(frame, "other")
 
 
-def test_numbers_keep_what_is_missing_as_nan() -> None:
+def test_missing_numbers_are_nan() -> None:
     column = pd.Series(["1.5", "2e-3", "", "x", None])
 
     assert numbers_of(column).tolist() == pytest.approx([1.5, 0.002, *[np.nan] * 3], nan_ok=True)

@@ -43,7 +43,7 @@ def measurement(
     )
 
 
-def test_lookup_returns_what_was_measured() -> None:
+def test_lookup_returns_the_measured_latency() -> None:
     made = LatencyTable.from_measurements(
         [measurement(STEM, 0.5), measurement(MID, 2.0), measurement(STEM, 9.0, role="reference")]
     )
@@ -69,7 +69,7 @@ def test_missing_block_names_the_nearest_and_the_command() -> None:
     assert "--resolutions 160 " in str(caught.value)
 
 
-def test_what_was_measured_goes_with_its_interval_and_where_it_comes_from() -> None:
+def test_a_table_has_intervals_and_provenance() -> None:
     loads_ms = np.array([1.0, 1.2, 1.0, 1.2])
     scattered = replace(
         measurement(MID, 1.0),
@@ -107,7 +107,7 @@ def test_figures_that_are_not_given_are_unknown_and_settled() -> None:
     assert all(np.isnan(row[name]) for name in ("cold_ms", "low_ms", "high_ms"))
 
 
-def test_a_table_knows_what_it_holds() -> None:
+def test_a_table_contains_only_its_blocks() -> None:
     made = table(STEM)
 
     assert STEM in made
@@ -122,7 +122,7 @@ def test_a_block_that_could_not_run_is_reported_with_its_reason() -> None:
     assert made.lookup(STEM) == 1.0
 
 
-def test_the_command_for_a_block_says_all_that_is_known_of_the_table() -> None:
+def test_the_command_for_a_block_has_all_known_options_of_the_table() -> None:
     target = replace(TARGET, threads=4, batch=2)
     known = replace(table(STEM, MID), target=target, provenance={"space": "s", "device": "cpu"})
 
@@ -132,7 +132,7 @@ def test_the_command_for_a_block_says_all_that_is_known_of_the_table() -> None:
     )
     unknown = replace(known, provenance={})
     assert "--space SPACE --device DEVICE " in unknown.command_for(MID)
-    # Images are as large as the largest stem's; the largest block alike stands for the largest.
+    # Images are as large as that of the largest stem.
     wide = table(STEM, replace(STEM, in_size=64), MID, replace(MID, in_size=8))
     assert "--resolutions 192 " in wide.command_for(replace(MID, in_size=24))
     # A block larger than any stem is not of a smaller image.

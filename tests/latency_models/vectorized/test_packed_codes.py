@@ -98,7 +98,7 @@ def test_an_unused_bit_is_reported_in_any_column(lanes: int, wrong: int) -> None
     assert word.read(codes_of([3] * lanes + [99] * (4 - lanes)))[1]  # others are not looked at
 
 
-def test_a_wide_column_is_looked_up_and_what_it_never_has_is_its_last_digit() -> None:
+def test_a_wide_column_is_looked_up_with_invalid_values_as_its_last_digit() -> None:
     narrow, wide = column(0, 0, 3), column(1, 20, 24, 28)
 
     (lookup,) = lookups_of([narrow, wide])

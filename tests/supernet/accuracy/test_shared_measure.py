@@ -84,7 +84,7 @@ def test_a_stop_on_one_rank_ends_all_after_the_round() -> None:
     assert [len(scores) for scores in first] == [2]
 
 
-def test_what_the_first_rank_has_stored_is_known_to_all() -> None:
+def test_accuracies_stored_by_the_first_rank_are_known_to_all() -> None:
     code = tuple(CODES[3].tolist())
     meeting = Meeting()
 

@@ -59,7 +59,7 @@ def test_an_image_is_changed_by_its_index_whatever_is_beside_it(parts: DataParts
     assert torch.equal(alone.targets, alone.labels)
 
 
-def test_erasing_is_as_frequent_as_asked_and_leaves_the_source(parts: DataParts) -> None:
+def test_erasing_has_the_given_frequency_and_leaves_the_source_unchanged(parts: DataParts) -> None:
     before = batch(parts, BatchAugmentation(), request(range(200))).images.clone()
 
     erased = batch(parts, BatchAugmentation(erasing=0.25), request(range(200))).images
@@ -92,7 +92,7 @@ def test_with_both_a_batch_is_mixed_by_either(parts: DataParts) -> None:
     assert kinds == {True, False}
 
 
-def test_what_is_not_images_is_of_the_source(parts: DataParts) -> None:
+def test_other_attributes_are_those_of_the_source(parts: DataParts) -> None:
     source = augmented(parts, ALL)
     original = parts.train_source
 

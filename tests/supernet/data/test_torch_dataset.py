@@ -389,7 +389,7 @@ def test_unusable_data_is_refused_in_one_line(dataset: Any, message: str) -> Non
 
 
 @pytest.mark.parametrize("workers", [0, 1])
-def test_an_unusable_item_met_in_training_is_one_line(workers: int) -> None:
+def test_an_unusable_item_in_training_is_refused_in_one_line(workers: int) -> None:
     items = ramps(3000)
     items[1500] = (plain(0), 9)
     parts = whole(Pairs(items), in_memory=False, workers=workers)

@@ -170,7 +170,7 @@ def test_a_card_names_the_calibration_data() -> None:
 
 
 @pytest.mark.parametrize("precision", ["fp16", "int8", "int4"])
-def test_torch_has_float32_alone(precision: str) -> None:
+def test_torch_files_are_float32_only(precision: str) -> None:
     with pytest.raises(InputError, match="a torch file is exported as fp32; export to onnx or"):
         check_precision("torch", precision)
 

@@ -63,7 +63,7 @@ def test_the_architecture_of_a_member_is_the_one_read_off_its_shapes() -> None:
     )
 
 
-def test_a_network_that_no_space_holds_belongs_to_none_for_its_resolution_alone() -> None:
+def test_a_network_at_a_resolution_of_no_space_belongs_to_none() -> None:
     (entry,) = [e for e in entries() if e["space"] is None]
     assert entry["resolution"] == 236  # the spaces end at 224
 

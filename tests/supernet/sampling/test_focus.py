@@ -113,7 +113,7 @@ def test_losses_that_do_not_fit_the_codes_are_refused() -> None:
     assert estimate.learnt(codes[:0], np.zeros((0, 2))).seen == 0
 
 
-def test_before_anything_is_learnt_the_draws_are_left_alone() -> None:
+def test_before_any_update_draws_are_unchanged() -> None:
     draws = FocusedDraws(draws=UNIFORM, estimate=LossEstimate.empty(TINY.layout), costs=MACS)
 
     plan = draws.plan(np.random.default_rng(5), 30, 4)

@@ -255,7 +255,7 @@ def test_an_evolution_that_cannot_run_is_refused(wrong: dict[str, int]) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"evaluations": 0}, {"patience": 0}, {"seconds": 0.0}])
-def test_a_budget_of_nothing_is_refused(wrong: dict[str, Any]) -> None:
+def test_a_budget_of_0_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="a budget is at least"):
         Budget(**wrong)
 

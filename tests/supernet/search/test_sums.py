@@ -364,7 +364,7 @@ def test_prices_detect_resolutions_without_feasible_networks() -> None:
 
 
 @small_space
-def test_a_size_at_which_nothing_runs_hides_no_other(space: SearchSpace) -> None:
+def test_a_resolution_without_runnable_networks_does_not_hide_others(space: SearchSpace) -> None:
     """For instance where the largest images need more memory than the device has."""
     codes, largest = CODES[space.name], max(space.resolutions)
 

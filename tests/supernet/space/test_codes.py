@@ -37,7 +37,7 @@ def test_columns_are_those_of_the_public_networks_table() -> None:
     assert SPACES["ofa-mbv3-w1.0"].columns == expected
 
 
-def test_an_encoding_is_the_values_themselves_and_0_for_what_is_absent() -> None:
+def test_an_encoding_has_the_values_and_0_for_absent_blocks() -> None:
     arch = ArchConfig(
         resolution=28,
         depths=(2, 1, 3),

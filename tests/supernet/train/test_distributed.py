@@ -78,7 +78,7 @@ def assert_same_training(out: Path, undisturbed: Path) -> None:
 # The first step's momentum is its gradient, so the checkpoint after one step holds gradients.
 @pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, WHOLE])
-def test_two_ranks_are_one_process_with_two_micro_batches(tmp_path: Path, steps: int) -> None:
+def test_two_ranks_equal_one_process_with_two_micro_batches(tmp_path: Path, steps: int) -> None:
     single_out, both_out = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     options = ("--micro-batches", "2", "--stop-after", str(steps))
 
@@ -176,7 +176,7 @@ def test_the_first_process_is_the_one_that_prints(monkeypatch: pytest.MonkeyPatc
     assert not is_first()
 
 
-def test_one_process_alone_sums_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_other_processes_sums_are_unchanged(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Ranks().sums([1.5, 2.0]) == [1.5, 2.0]
     monkeypatch.delenv("RANK", raising=False)
     with process_group("cpu") as ranks:

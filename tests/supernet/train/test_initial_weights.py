@@ -106,7 +106,7 @@ def test_weights_of_other_blocks_are_refused(weights: Path, space: SearchSpace, 
         load_initial_weights(weights, space, seed=0)
 
 
-def test_what_is_no_finished_supernet_is_refused(tmp_path: Path) -> None:
+def test_other_files_than_finished_supernets_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "w.safetensors"
     with pytest.raises(FileError, match="cannot read"):
         load_initial_weights(path, MICRO, seed=0)
@@ -241,7 +241,7 @@ def test_a_frozen_block_normalises_by_the_batch_without_a_trace() -> None:
         assert not all(torch.equal(changed[name], tensor) for name, tensor in before.items())
 
 
-def test_notes_say_what_is_new_and_what_is_kept(weights: Path) -> None:
+def test_notes_name_new_and_kept_weights(weights: Path) -> None:
     schedule, names = schedule_of(HEAD_PHASE), ("x", "y", "z")
 
     same = load_initial_weights(weights, MICRO, seed=0)

@@ -114,7 +114,7 @@ def test_the_learning_rate_warms_up_and_falls_as_a_cosine() -> None:
     assert all(a > b for a, b in pairwise(rates[3:]))
 
 
-def test_a_phase_draws_from_the_largest_choices_alone(tiny: SearchSpace) -> None:
+def test_a_phase_draws_from_the_largest_choices_only(tiny: SearchSpace) -> None:
     phase = replace(PHASE, resolutions=1, depths=1, kernels=2, expands=1)
 
     layout = PhaseSpace(tiny, phase).layout

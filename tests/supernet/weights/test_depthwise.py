@@ -34,7 +34,7 @@ def test_it_is_used_for_large_kernels_on_small_maps(kernel: int, size: int, fast
     assert is_faster_for(torch.ones(4, 16, size, size), kernel) is faster
 
 
-def test_it_is_used_in_float32_on_a_cpu_alone() -> None:
+def test_it_is_used_in_float32_on_cpus_only() -> None:
     x = torch.ones(4, 16, 4, 4)
 
     assert is_faster_for(x, 7)

@@ -184,7 +184,7 @@ def test_the_gradient_of_a_corner_is_where_the_corner_is() -> None:
     assert torch.equal(gradient, expected)
 
 
-def test_a_small_block_computes_what_the_static_one_of_its_state_does() -> None:
+def test_a_small_block_has_the_outputs_of_a_static_one() -> None:
     shared = SharedBlock(LARGE, smallest_kernel=3, norm_eps=1e-1).eval()
     filled(shared)
     images = torch.rand(2, 4, 9, 9)

@@ -75,7 +75,7 @@ def test_earlier_networks_leave_no_trace(tiny: SearchSpace) -> None:
     assert torch.equal(network(images, arch), before)
 
 
-def test_a_cut_out_network_shares_nothing(tiny: SearchSpace) -> None:
+def test_an_extracted_network_shares_no_weights(tiny: SearchSpace) -> None:
     network = shaken(tiny)
     cut_out = network.extract(tiny.smallest())
     images = images_of(tiny, tiny.smallest())
@@ -88,7 +88,7 @@ def test_a_cut_out_network_shares_nothing(tiny: SearchSpace) -> None:
     assert torch.equal(cut_out(images), before)
 
 
-def test_the_seed_alone_decides_the_first_weights(tiny: SearchSpace) -> None:
+def test_initial_weights_depend_on_the_seed_only(tiny: SearchSpace) -> None:
     torch.manual_seed(1)
     first = SuperNet(tiny, seed=5)
     torch.manual_seed(2)

@@ -103,7 +103,7 @@ def check_complete(store: SweepStore) -> None:
     assert len(store.measurements()) == len(WORK) + 2
 
 
-def test_it_is_reached_when_it_is_first_asked() -> None:
+def test_it_connects_on_first_use() -> None:
     device = AdbDevice("adb:127.0.0.1:1", PhoneOptions())
 
     assert device.address == "adb:127.0.0.1:1"
@@ -135,7 +135,7 @@ def test_only_tflite_and_three_precisions_run_there(device: AdbDevice) -> None:
         device.infer(b"", images, BACKEND, target(precision="int4"))
 
 
-def test_it_is_named_for_what_runs_its_programs(device: AdbDevice) -> None:
+def test_its_slug_names_the_emulator_and_its_facts_the_phone(device: AdbDevice) -> None:
     assert device.slug() == "pocket-phone"
     assert device.facts()["model"] == "SM-N950F"
     assert device.choose_cores(2, None) == "4,5"

@@ -63,7 +63,7 @@ def small() -> CategoryPredictor:
     )
 
 
-def test_costs_add_up_and_what_is_unknown_is_the_mean_and_extrapolated() -> None:
+def test_costs_add_up_and_unknown_categories_have_the_mean_and_are_extrapolated() -> None:
     rows = np.array([[0, 0], [2, 0], [0, 2], [7, 0], [-1, 1]])
 
     assert small().predict(rows).tolist() == [1.5, 3.5, 2.5, 2.5, 3.0]
@@ -120,7 +120,7 @@ def test_categories_of_joins_and_csv_files_are_those_of_integers(tmp_path: Path)
 
 
 @pytest.mark.parametrize("value", [None, 0.5, "?"])
-def test_a_wrong_cell_names_itself_rather_than_drop_its_column(value: Any) -> None:
+def test_a_wrong_cell_is_named_and_its_column_not_dropped(value: Any) -> None:
     cells = pd.Series([1, 2, value, 1], dtype=object)
     frame = pd.DataFrame({"op0": [0, 1, 2, 0], "op1": cells, "other": cells})
 
@@ -169,7 +169,7 @@ def test_an_additive_device_is_fitted_from_its_networks() -> None:
 
 
 @pytest.mark.parametrize(("seed", "count"), [(1, 60), (10, 80)])
-def test_no_fit_stays_where_it_started(seed: int, count: int) -> None:
+def test_fits_do_not_stay_at_their_start(seed: int, count: int) -> None:
     """Costs that add up exactly; from one start, no part came in, or only one of three did.
 
     Seed 1 then predicted the same for every network, seed 10 ranked others by 0.13.
