@@ -2,10 +2,12 @@
 
 `mbconv`: stem, a first block of fixed shape, elastic stages of inverted residuals, a head (OFA's
 MobileNetV3 and ProxylessNAS). `resnet`: ResNet-D's three-convolution stem (the middle one may be
-left out), max pooling, elastic stages of bottlenecks, with a choice of widths by stage.
+left out), max pooling, elastic stages of bottlenecks, with a choice of widths by stage. `single`:
+one network without choices, given by its blocks.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bench.errors import InputError
 from bench.reading import wrong_value
@@ -13,7 +15,7 @@ from supernet.space.block_chain import BlockChain
 from supernet.space.codes import Layout
 from supernet.space.elastic_stages import layout_of
 from supernet.space.shared_blocks import Channels, Unit, make_divisible
-from supernet.space.tables import MbconvTable, ResnetTable
+from supernet.space.tables import MbconvTable, ResnetTable, SingleTable, Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,30 @@ def lay_resnet(table: ResnetTable) -> FamilyLayout:
     return FamilyLayout(units=chain.units, layout=layout)
 
 
-def lay(table: MbconvTable | ResnetTable, where: str) -> FamilyLayout:
+def lay_single(table: SingleTable, where: str) -> FamilyLayout:
+    """Build a space of one network; `InputError` where its blocks do not fit each other."""
+    specs = table.specs
+    for number, (before, spec) in enumerate(pairwise(specs), start=1):
+        given = (before.out_channels, before.out_size)
+        if given != (spec.in_channels, spec.in_size):
+            expected = f"a block of {given[0]} channels of size {given[1]}, as the previous gives"
+            raise InputError(
+                f"{where}: {wrong_value(f'blocks[{number}]', table.blocks[number], expected)}"
+            )
+    units = tuple(
+        Unit(name=f"b{number}", kind=spec.kind, out_channels=Channels(), fixed=spec)
+        for number, spec in enumerate(specs)
+    )
+    layout = layout_of(table.resolutions, [], [], first_stage=0, widths=[])
+    return FamilyLayout(units=units, layout=layout)
+
+
+def lay(table: Table, where: str) -> FamilyLayout:
     """Build the space of a TOML; `where` begins the errors."""
-    return lay_mbconv(table, where) if isinstance(table, MbconvTable) else lay_resnet(table)
+    match table:
+        case MbconvTable():
+            return lay_mbconv(table, where)
+        case ResnetTable():
+            return lay_resnet(table)
+        case SingleTable():
+            return lay_single(table, where)

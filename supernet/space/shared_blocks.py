@@ -42,6 +42,7 @@ class Unit:
     `strides` are those of all previous units and determine its input size at any resolution.
     Without a `kernel_column` the kernel is `kernel`; without an `expand_column` the hidden width of
     an inverted residual is its input width. The unit is absent where the code in `presence` is 0.
+    With `fixed` it is this block, whatever the other fields.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Unit:
     kernel_column: int | None = None
     expand_column: int | None = None
     place: BlockPlace | None = None
+    fixed: BlockSpec | None = None
 
     @property
     def columns(self) -> tuple[int, ...]:
@@ -76,6 +78,8 @@ class Unit:
 
     def spec(self, row: Sequence[int]) -> BlockSpec | None:
         """Return the block for one row of an encoding; None where it is absent."""
+        if self.fixed is not None:
+            return self.fixed
         if self.presence is not None and row[self.presence] == 0:
             return None
         in_channels, out_channels = self.in_channels.at(row), self.out_channels.at(row)

@@ -38,7 +38,7 @@ def space_names() -> list[str]:
 
 @dataclass(frozen=True)
 class _Family:
-    family: Literal["mbconv", "resnet"]
+    family: Literal["mbconv", "resnet", "single"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +103,13 @@ class SearchSpace:
             layout=family_layout.layout,
             text=text,
         )
+
+    @classmethod
+    def single(cls, name: str, blocks: Sequence[BlockSpec], norm_eps: float) -> Self:
+        """Return the space whose only network has these blocks, without any choice."""
+        keys = json.dumps([spec.key for spec in blocks])
+        head = f'name = {json.dumps(name)}\nfamily = "single"\nnorm_eps = {norm_eps!r}'
+        return cls.from_toml(f"{head}\nblocks = {keys}\n", name)
 
     # Networks.
 

@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from bench.blocks.layers import NORM_EPS
 from bench.blocks.shape import ACTS
+from bench.blocks.spec import BlockSpec
 from bench.reading import Rule, Text, is_ascending
 
 LARGEST = 2**15 - 1  # codes are 16-bit integers
@@ -171,7 +172,38 @@ class ResnetTable(SpaceTable):
     stages: Annotated[tuple[BottleneckStage, ...], Rule(bool, "at least one table [[stages]]")]
 
 
-TABLES: Mapping[str, type[MbconvTable] | type[ResnetTable]] = {
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SingleTable:
+    """A space of one network, which is given by its blocks."""
+
+    name: Annotated[Text, "name of the space, in archs files and tables"]
+    family: Annotated[Literal["single"], "a space of one network, without choices"]
+    blocks: Annotated[
+        tuple[Text, ...], Rule(bool, "at least one block"), "keys of its blocks, in order"
+    ]
+    norm_eps: Annotated[Number, "added to the variance in batch norms"] = NORM_EPS
+
+    @property
+    def specs(self) -> tuple[BlockSpec, ...]:
+        """Its blocks; `InputError` for a key that is none."""
+        return tuple(BlockSpec.parse(key) for key in self.blocks)
+
+    @property
+    def in_channels(self) -> int:
+        return self.specs[0].in_channels
+
+    @property
+    def classes(self) -> int:
+        return self.specs[-1].out_channels
+
+    @property
+    def resolutions(self) -> tuple[int, ...]:
+        return (self.specs[0].in_size,)
+
+
+Table = MbconvTable | ResnetTable | SingleTable
+TABLES: Mapping[str, type[Table]] = {
     "mbconv": MbconvTable,
     "resnet": ResnetTable,
+    "single": SingleTable,
 }
