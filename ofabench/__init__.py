@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from ofabench.options.device import DeviceOptions
     from ofabench.options.drift import DriftOptions
     from ofabench.options.export import ExportOptions
+    from ofabench.options.finetune import FinetuneOptions
     from ofabench.options.fit import FitOptions
     from ofabench.options.measure import MeasureOptions
     from ofabench.options.measured_search import MeasuringOptions
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from ofabench.workflows.devices import DeviceInfo, devices, open_device
     from ofabench.workflows.export.export import export
     from ofabench.workflows.export.model_file import ExportedModel
+    from ofabench.workflows.finetune.finetune import finetune
     from ofabench.workflows.latency.evaluation import Evaluation
     from ofabench.workflows.latency.fit import fit
     from ofabench.workflows.latency.predictions import Predictions
@@ -107,6 +109,7 @@ _MODULES = {
     "EvaluationOptions": "ofabench.options.accuracy",
     "ExportOptions": "ofabench.options.export",
     "ExportedModel": "ofabench.workflows.export.model_file",
+    "FinetuneOptions": "ofabench.options.finetune",
     "FitOptions": "ofabench.options.fit",
     "Front": "ofabench.workflows.search.result",
     "LatencyPredictor": "ofabench.workflows.latency.predictor",
@@ -148,6 +151,7 @@ _MODULES = {
     "devices": "ofabench.workflows.devices",
     "drift": "ofabench.workflows.sweep.drift",
     "export": "ofabench.workflows.export.export",
+    "finetune": "ofabench.workflows.finetune.finetune",
     "fit": "ofabench.workflows.latency.fit",
     "fit_models": "ofabench.workflows.models.fit_models",
     "get_backend": "bench.backends.registry",
@@ -195,6 +199,7 @@ __all__ = [
     "EvaluationOptions",
     "ExportOptions",
     "ExportedModel",
+    "FinetuneOptions",
     "FitOptions",
     "Front",
     "LatencyPredictor",
@@ -236,6 +241,7 @@ __all__ = [
     "devices",
     "drift",
     "export",
+    "finetune",
     "fit",
     "fit_models",
     "get_backend",

@@ -30,6 +30,7 @@ COMMANDS = {
     "search": "find the most accurate network within limits",
     "import-ofa": "import a once-for-all network of OFA's authors as a trained supernet",
     "extract": "extract a sub-network of a supernet, with separate weights",
+    "finetune": "fine-tune a sub-network on its own, for the same data or for other classes",
     "export": "write a sub-network of a supernet as ONNX, TFLite or torch",
     "profile": "show where the time of a model file goes, operator by operator",
     "measure": "measure ONNX or TFLite files of any origin",

@@ -4,18 +4,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import InputError
-from bench.options import MILLISECONDS, SECONDS, Options, nested, option
+from bench.options import MILLISECONDS, option
 from ofabench.options import shared
-from ofabench.options.augmentation import AugmentationOptions
+from ofabench.options.running import RunningOptions
 
-PRECISIONS = ("float32", "bfloat16", "float16")
 FOCUSES = ("best-up", "worst-up")
-_RUNNING = "how it runs"
 _LIMITS = "training under latency limits"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainOptions(Options):
+class TrainOptions(RunningOptions):
     """Schedule, seed, device, augmentation and latency limits of a training.
 
     Each latency limit applies to the predictor at the same position in `latency`.
@@ -27,73 +25,18 @@ class TrainOptions(Options):
         (0.8,)
     """
 
-    workers: int | None = option(
-        None,
-        minimum=1,
-        metavar="N",
-        help="processes that read a folder's images (default: one per core)",
-    )
     schedule: str = option(
         "digits-sandwich",
         metavar="NAME|FILE.toml",
         help="digits, digits-sandwich, head-first, ofa-2020, sandwich, or a file with your own "
         "phases ({default})",
     )
-    seed: int = option(0, minimum=0, metavar="N", help="seed of everything random ({default})")
     init: Path | None = option(
         None,
         metavar="WEIGHTS",
         help="start a new training from the weights of this supernet, from `ofabench train` or "
         "`import-ofa`; classes and input channels of the space may differ (default: random "
         "weights). To continue an interrupted training, use --resume",
-    )
-    resume: bool = option(
-        False,
-        help="continue the interrupted training of SUPERNET.safetensors; for a new training from "
-        "other weights, use --init",
-    )
-    device: str = shared.torch_device(_RUNNING)
-    threads: int | None = option(
-        None,
-        minimum=1,
-        metavar="N",
-        group=_RUNNING,
-        help="threads of torch (default: one per core)",
-    )
-    precision: str = option(
-        "float32",
-        choices=PRECISIONS,
-        group=_RUNNING,
-        help="precision of the forward pass; weights stay float32 ({default})",
-    )
-    compile: bool = option(
-        False, group=_RUNNING, help="compile the network in phases that train a single one"
-    )
-    compile_limit_s: float = option(
-        600.0,
-        flag="--compile-limit",
-        unit=SECONDS,
-        metavar="TIME",
-        group=_RUNNING,
-        help="time for compiling, e.g. 5m; training continues without it afterwards ({default})",
-    )
-    accumulate: int = option(
-        1,
-        minimum=1,
-        metavar="N",
-        group=_RUNNING,
-        help="micro-batches of a step in each process ({default})",
-    )
-    checkpoint_every_s: float = option(
-        300.0,
-        flag="--checkpoint-every",
-        unit=SECONDS,
-        metavar="TIME",
-        group=_RUNNING,
-        help="time between checkpoints within an epoch, e.g. 90s or 5m ({default})",
-    )
-    augmentation: AugmentationOptions = nested(
-        AugmentationOptions, group="augmentation of training images"
     )
     latency: tuple[Path, ...] = option(
         (),

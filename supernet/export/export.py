@@ -123,6 +123,7 @@ def make_card(
         accuracies=accuracies,
         provenance=network.provenance,
         class_names=network.class_names,
+        finetuning=network.finetuning,
     )
 
 

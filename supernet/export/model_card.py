@@ -16,6 +16,7 @@ from bench.files import VALUE_DAMAGE, read_bytes, read_json
 from bench.reading import from_plain, to_plain
 from supernet.data.class_names import ClassNames, read_class_names
 from supernet.data.wilson import wilson_interval
+from supernet.export.finetuning_record import FinetuningRecord
 from supernet.space.arch import ArchConfig
 
 CARD_FORMAT = "ofabench-card-1"
@@ -87,6 +88,7 @@ class ModelCard:
 
     `closeness` is None in older cards; `accuracies` and `calibration` are optional. `class_names`
     is empty where unknown. `forms` are the graph forms other than the plain ones, by name.
+    `finetuning` is None for a network with the weights of its supernet.
     """
 
     space: str
@@ -105,6 +107,7 @@ class ModelCard:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     class_names: ClassNames = ()
     forms: Mapping[str, str] = field(default_factory=dict)
+    finetuning: FinetuningRecord | None = None
 
     @property
     def macs(self) -> int:
@@ -139,6 +142,7 @@ class ModelCard:
             "closeness": to_plain(self.closeness),
             "calibration": to_plain(self.calibration),
             "accuracies": to_plain(self.accuracies),
+            "finetuning": to_plain(self.finetuning),
             "provenance": dict(self.provenance),
         }
 

@@ -13,8 +13,9 @@ from bench.blocks.spec import BlockSpec
 from bench.blocks.torch_modules import build_network
 from bench.errors import FileError, InputError, first_line
 from bench.files import VALUE_DAMAGE
-from bench.reading import from_plain
+from bench.reading import from_plain, to_plain
 from supernet.data.class_names import ClassNames, read_class_names
+from supernet.export.finetuning_record import FinetuningRecord
 from supernet.export.model_card import Normalisation
 from supernet.space.space import ArchConfig
 from supernet.weights.tensor_file import load_tensors, save_tensors
@@ -27,7 +28,7 @@ class StandaloneNetwork:
     """Sub-network: modules of `build_network(blocks)`, in evaluation mode when loaded.
 
     Images are prepared by `normalisation`, and resized to `arch.resolution`. `class_names` is empty
-    where unknown.
+    where unknown. `finetuning` is None for a network as it was extracted.
     """
 
     space: str
@@ -37,6 +38,13 @@ class StandaloneNetwork:
     normalisation: Normalisation
     provenance: Mapping[str, Any] = field(default_factory=dict)
     class_names: ClassNames = ()
+    finetuning: FinetuningRecord | None = None
+
+    @property
+    def norm_eps(self) -> float:
+        """Epsilon of its norms, which is the same for all."""
+        norms = (each for each in self.network.modules() if isinstance(each, nn.BatchNorm2d))
+        return next((norm.eps for norm in norms), NORM_EPS)
 
 
 def save_network(path: Path, network: StandaloneNetwork) -> None:
@@ -49,9 +57,10 @@ def save_network(path: Path, network: StandaloneNetwork) -> None:
             "mean": list(network.normalisation.mean),
             "std": list(network.normalisation.std),
         },
-        "norm_eps": _norm_eps(network.network),
+        "norm_eps": network.norm_eps,
         "provenance": dict(network.provenance),
         "class_names": list(network.class_names),
+        "finetuning": to_plain(network.finetuning),
     }
     save_tensors(path, what=WHAT, metadata=metadata, network=network.network.state_dict())
 
@@ -69,15 +78,14 @@ def load_network(path: Path) -> StandaloneNetwork:
             normalisation=from_plain(Normalisation, metadata["normalisation"], "normalisation"),
             provenance=metadata["provenance"],
             class_names=read_class_names(metadata.get("class_names"), blocks[-1].out_channels),
+            finetuning=_finetuning(metadata.get("finetuning")),
         )
     except (*VALUE_DAMAGE, RuntimeError, InputError) as error:
         raise FileError(f"{path} is damaged ({first_line(error)}); extract it again") from error
 
 
-def _norm_eps(network: nn.Module) -> float:
-    """Return the epsilon of the norms, which is the same for all."""
-    values = (module.eps for module in network.modules() if isinstance(module, nn.BatchNorm2d))
-    return next(values, NORM_EPS)
+def _finetuning(value: Any) -> FinetuningRecord | None:
+    return None if value is None else from_plain(FinetuningRecord, value, "the fine-tuning")
 
 
 def _network(

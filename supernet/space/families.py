@@ -94,7 +94,12 @@ def lay_single(table: SingleTable, where: str) -> FamilyLayout:
                 f"{where}: {wrong_value(f'blocks[{number}]', table.blocks[number], expected)}"
             )
     units = tuple(
-        Unit(name=f"b{number}", kind=spec.kind, out_channels=Channels(), fixed=spec)
+        Unit(
+            name="head.classifier" if spec.kind == "classifier" else f"b{number}",
+            kind=spec.kind,
+            out_channels=Channels(),
+            fixed=spec,
+        )
         for number, spec in enumerate(specs)
     )
     layout = layout_of(table.resolutions, [], [], first_stage=0, widths=[])

@@ -13,12 +13,14 @@ from bench.files import VALUE_DAMAGE
 from bench.reading import from_plain
 from supernet.data.class_names import ClassNames, read_class_names
 from supernet.space.space import SearchSpace
+from supernet.train.best_network import BestNetwork
 from supernet.train.init_record import InitRecord
 from supernet.train.schedule import Schedule
 from supernet.weights.model import SuperNet
 from supernet.weights.tensor_file import Tensors, load_tensors, save_tensors
 
 WHAT = "supernet"
+FINE_TUNING = "state of a fine-tuning"
 _PLAIN: Mapping[str, Callable[[Any], Any]] = {
     "data": str,
     "seed": int,
@@ -26,9 +28,13 @@ _PLAIN: Mapping[str, Callable[[Any], Any]] = {
     "precision": str,
     "sampling": str,
     "augmentation": str,
+    "ema": float,
+    "teacher": str,
 }
-_LATER = {"augmentation": ""}  # values of files that were written before there were such keys
+# Values of files that were written before there were such keys.
+_LATER = {"augmentation": "", "ema": 0.0, "teacher": ""}
 _COUNTS = ("phase", "epoch", "step")
+_OF_BEST = ("accuracy", "images", "epoch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +58,9 @@ class Recipe:
     `data` names the images. A step's batch is divided into `micro_batches` equal parts with
     separate batch-norm statistics, processed in sequence or by several ranks. `precision` is that
     of the forward pass. `sampling` describes restrictions of the sub-networks, `augmentation` what
-    is done to the images beyond their data's own; "" for none.
+    is done to the images beyond their data's own; "" for none. `ema` is the decay of the weights'
+    moving average, 0 for none. `teacher` names weights that teach from the first phase on, with
+    their digest; with "" the full network after the first phase teaches.
     """
 
     space: SearchSpace
@@ -63,6 +71,13 @@ class Recipe:
     precision: str = "float32"
     sampling: str = ""
     augmentation: str = ""
+    ema: float = 0.0
+    teacher: str = ""
+
+    @property
+    def what(self) -> str:
+        """Kind of the checkpoint's file: a single network is fine-tuned."""
+        return FINE_TUNING if self.space.family == "single" else WHAT
 
     def about(self) -> dict[str, Any]:
         """Return a description of the training."""
@@ -103,9 +118,11 @@ class Checkpoint:
     `phase`, `epoch` and `step` count completed phases, epochs of the phase and steps of the epoch.
     `losses` (step, subnets) and `seconds` belong to the current epoch. `momenta` are those of the
     optimiser, by parameter; `teacher` is the state of the frozen full network, empty before it
-    exists; `estimate` is the state of attentive sampling. `usage` is the device use of all runs.
-    `class_names` are those of the training data, empty where unknown. `init` says where the initial
-    weights are from; None for random ones.
+    exists, or where the recipe names its file; `estimate` is the state of attentive sampling.
+    `average` is the state of the weights' moving average, `best` the best network so far where
+    epochs are compared. `usage` is the device use of all runs. `class_names` are those of the
+    training data, empty where unknown. `init` says where the initial weights are from; None for
+    random ones.
     """
 
     recipe: Recipe
@@ -118,6 +135,8 @@ class Checkpoint:
     momenta: Tensors = field(default_factory=dict)
     teacher: Tensors = field(default_factory=dict)
     estimate: Tensors = field(default_factory=dict)
+    average: Tensors = field(default_factory=dict)
+    best: BestNetwork | None = None
     records: tuple[EpochRecord, ...] = ()
     usage: tuple[Usage, ...] = ()
     class_names: ClassNames = ()
@@ -163,7 +182,7 @@ class Checkpoint:
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint atomically."""
-    recipe = checkpoint.recipe
+    recipe, best = checkpoint.recipe, checkpoint.best
     metadata = {
         "space": recipe.space.text,
         "schedule": recipe.schedule.text,
@@ -175,24 +194,28 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         "usage": [usage.to_json() for usage in checkpoint.usage],
         "class_names": list(checkpoint.class_names),
         "init": None if checkpoint.init is None else checkpoint.init.to_json(),
+        "best": None if best is None else {name: getattr(best, name) for name in _OF_BEST},
     }
     save_tensors(
         path,
-        what=WHAT,
+        what=recipe.what,
         metadata=metadata,
         network=checkpoint.network,
         momenta=checkpoint.momenta,
         teacher=checkpoint.teacher,
         estimate=checkpoint.estimate,
+        average=checkpoint.average,
+        best={} if best is None else best.network,
     )
 
 
-def load_checkpoint(path: Path) -> Checkpoint:
+def load_checkpoint(path: Path, what: str = WHAT) -> Checkpoint:
     """Read a file of `save_checkpoint`; `FileError` where it is of another kind or damaged.
 
-    The file contains the space and the schedule, so the user's files are not needed.
+    The file contains the space and the schedule, so the user's files are not needed. `what` is the
+    kind of the file, see `Recipe.what`.
     """
-    metadata, groups = load_tensors(path, what=WHAT)
+    metadata, groups = load_tensors(path, what=what)
     try:
         checkpoint = _checkpoint(metadata, groups, str(path))
         _check_shapes(checkpoint)
@@ -223,7 +246,9 @@ def _checkpoint(metadata: Mapping[str, Any], groups: dict[str, Tensors], where: 
     return Checkpoint(
         recipe=Recipe(
             space=space,
-            schedule=Schedule.from_toml(metadata["schedule"], where),
+            schedule=Schedule.from_toml(
+                metadata["schedule"], where, taught=bool(metadata.get("teacher"))
+            ),
             **{name: kind({**_LATER, **metadata}[name]) for name, kind in _PLAIN.items()},
         ),
         **{name: int(metadata[name]) for name in _COUNTS},
@@ -235,15 +260,28 @@ def _checkpoint(metadata: Mapping[str, Any], groups: dict[str, Tensors], where: 
         usage=tuple(Usage.from_json(usage) for usage in metadata["usage"]),
         class_names=read_class_names(metadata.get("class_names"), space.classes),
         init=_init_record(metadata.get("init")),
+        best=_best_network(metadata.get("best"), groups),
         network=groups["network"],
         momenta=groups["momenta"],
         teacher=groups["teacher"],
         estimate=groups["estimate"],
+        average=groups.get("average", {}),
     )
 
 
 def _init_record(value: Any) -> InitRecord | None:
     return None if value is None else from_plain(InitRecord, value, "the initial weights' record")
+
+
+def _best_network(value: Any, groups: Mapping[str, Tensors]) -> BestNetwork | None:
+    if value is None:
+        return None
+    return BestNetwork(
+        accuracy=float(value["accuracy"]),
+        images=int(value["images"]),
+        epoch=int(value["epoch"]),
+        network=groups["best"],
+    )
 
 
 def _check_shapes(checkpoint: Checkpoint) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from bench.energy.meter import EnergyMeter
+from supernet.train.best_network import BestNetwork
 from supernet.train.checkpoint import Checkpoint, EpochRecord, save_checkpoint
 from supernet.train.distill import Teacher
 from supernet.train.engine import Engine
@@ -65,9 +66,18 @@ class Checkpointer:
         self._save(checkpoint, engine, teacher)
 
     def epoch(
-        self, progress: EpochProgress, engine: Engine, teacher: Teacher | None, estimate: Tensors
+        self,
+        progress: EpochProgress,
+        engine: Engine,
+        teacher: Teacher | None,
+        estimate: Tensors,
+        network: BestNetwork | None = None,
     ) -> None:
-        """Save the end of an epoch; momenta are reset after the last epoch of a phase."""
+        """Save the end of an epoch, and its `network` if that is the best so far.
+
+        Momenta are reset after the last epoch of a phase.
+        """
+        best = self.checkpoint.best
         plan, (_, phase, epoch) = progress.plan, progress.plan.key
         phase_ends = epoch + 1 == plan.phase.epochs
         record = EpochRecord(
@@ -86,6 +96,7 @@ class Checkpointer:
             seconds=0.0,
             momenta={} if phase_ends else engine.momenta(),
             estimate=estimate,
+            best=network if network is not None and network.better_than(best) else best,
             records=(*self.checkpoint.records, record),
         )
         self._save(checkpoint, engine, teacher)
@@ -94,9 +105,14 @@ class Checkpointer:
         self.checkpoint = replace(
             checkpoint,
             network=engine.network.state_dict(),
-            teacher=teacher.network.state_dict() if teacher is not None else {},
+            average=engine.average.to_tensors() if engine.average is not None else {},
+            teacher=_stored(teacher) if not checkpoint.recipe.teacher else {},
             usage=(*self._used_before, self._meter.stop()),
         )
         if self._writes:
             save_checkpoint(self._out, self.checkpoint)
         self._saved_s = self._clock()
+
+
+def _stored(teacher: Teacher | None) -> Tensors:
+    return {} if teacher is None else teacher.network.state_dict()

@@ -10,6 +10,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from supernet.data.batch_stream import Batch
 from supernet.space.space import ArchConfig
+from supernet.train.averaging import WeightAverage
 from supernet.train.checkpoint import Recipe
 from supernet.train.distill import Teacher, loss_of
 from supernet.train.distributed import GradientMean
@@ -38,6 +39,15 @@ class Engine:
         self._static: dict[ArchConfig, Callable[[Tensor], Tensor]] = {}
         self._compiler: Compiler | None = None
         self.optimiser = make_optimiser(network, self._schedule)
+        self.average = WeightAverage(recipe.ema, network) if recipe.ema else None
+
+    def averaged(self) -> SuperNet:
+        """Return the network to evaluate: a copy with averaged weights if there is an average."""
+        if self.average is None:
+            return self.network
+        copy = SuperNet(self.network.space).to(self._device)
+        copy.load_state_dict(self.average.state)
+        return copy
 
     def restart(self, momenta: Tensors | None = None) -> None:
         """Start with a new optimiser, optionally with these momenta."""
@@ -117,6 +127,8 @@ class Engine:
                     soft[part] = F.softmax(logits.detach(), dim=1)
         self._mean()
         self._apply()
+        if self.average is not None:
+            self.average.update(self.network)
         *means, correct = losses.tolist()
         return means, correct / (len(archs) * sum(map(len, labels)))
 

@@ -8,7 +8,7 @@ import torch
 
 from bench.protocol.progress import NoProgress, Progress
 from supernet.train.distributed import Ranks
-from supernet.train.validation import Validation
+from supernet.train.validation import EpochValidation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class RunOptions:
     takes longer than `compile_limit_s`. With `resume`, training continues from a checkpoint. `stop`
     is called after every step; where it is true on any rank, all save and end. A checkpoint is
     written at the end of each epoch, and within an epoch every `checkpoint_s` seconds. With
-    `validation`, the log has an accuracy after each epoch.
+    `validation`, the log has an accuracy after each epoch. `verb` is shown with the progress.
     """
 
     device: str = "cpu"
@@ -31,7 +31,8 @@ class RunOptions:
     ranks: Ranks = field(default_factory=Ranks)
     progress: Progress = field(default_factory=NoProgress)
     stop: Callable[[], bool] = lambda: False
-    validation: Validation | None = None
+    validation: EpochValidation | None = None
+    verb: str = "train"
     clock: Callable[[], float] = time.perf_counter
 
     @property

@@ -26,14 +26,14 @@ class Phase:
 
     `resolutions` to `widths` are the numbers of choices to draw from, counted from the largest;
     None for all. `lr` is the peak learning rate, after a linear warm-up of `warmup_epochs`,
-    followed by a cosine to 0. Each step sums the gradients of `subnets` sub-networks on one batch
-    of `batch` images over all ranks and micro-batches. `distillation` is the weight of the
-    cross-entropy with the teacher's soft labels, relative to that with the true labels; the teacher
-    is the full network after the first phase (OFA). With `sampling` "sandwich" every step trains
-    the largest network of the phase, which learns from the labels and teaches the others, the
-    smallest, and random ones (BigNAS). With `trainable` "head" only the classifier is trained: all
-    other tensors stay unchanged, running statistics of batch norms included, and frozen blocks
-    normalise by the statistics of the batch.
+    followed by a cosine to 0, or with `decay` "none" by the constant `lr`. Each step sums the
+    gradients of `subnets` sub-networks on one batch of `batch` images over all ranks and
+    micro-batches. `distillation` is the weight of the cross-entropy with the teacher's soft labels,
+    relative to that with the true labels; the teacher is the full network after the first phase
+    (OFA). With `sampling` "sandwich" every step trains the largest network of the phase, which
+    learns from the labels and teaches the others, the smallest, and random ones (BigNAS). With
+    `trainable` "head" only the classifier is trained: all other tensors stay unchanged, running
+    statistics of batch norms included, and frozen blocks normalise by the statistics of the batch.
     """
 
     name: Text
@@ -41,6 +41,7 @@ class Phase:
     lr: Number
     batch: Annotated[int, Meta(ge=2, le=LARGEST)]
     warmup_epochs: NonNegative = 0.0
+    decay: Literal["cosine", "none"] = "cosine"
     subnets: Whole = 1
     sampling: Literal["uniform", "sandwich"] = "uniform"
     distillation: NonNegative = 0.0
@@ -66,6 +67,8 @@ class Phase:
         warmup = round(self.warmup_epochs * steps_per_epoch)
         if step < warmup:
             return self.lr * (step + 1) / (warmup + 1)
+        if self.decay == "none":
+            return self.lr
         done = (step - warmup) / (self.epochs * steps_per_epoch - warmup)
         return self.lr * 0.5 * (1.0 + math.cos(math.pi * done))
 
@@ -116,8 +119,11 @@ class Schedule(_Table):
         return cls.from_toml(file.read_text(encoding="utf-8"), name)
 
     @classmethod
-    def from_toml(cls, text: str, where: str = "schedule") -> Self:
-        """Read a schedule from TOML; `where` names its source in the errors (`InputError`)."""
+    def from_toml(cls, text: str, where: str = "schedule", *, taught: bool = False) -> Self:
+        """Read a schedule from TOML; `where` names its source in the errors (`InputError`).
+
+        A first phase with distillation needs a teacher from elsewhere (`taught`).
+        """
         table = from_plain(_Table, parse_toml(text, where), where)
         for number, phase in enumerate(table.phases):
             problem = _problem(phase, f"phases[{number}]")
@@ -126,7 +132,7 @@ class Schedule(_Table):
         values = {key.name: getattr(table, key.name) for key in fields(table)}
         schedule = cls(**values, text=text)
         first = schedule.phases[0] if schedule.phases else None
-        if first is not None and first.distillation and not first.sandwich:
+        if first is not None and first.distillation and not (first.sandwich or taught):
             expected = "none: the first phase trains the full network, which is the teacher"
             problem = wrong_value("phases[0].distillation", first.distillation, expected)
             raise InputError(f"{where}: {problem}")

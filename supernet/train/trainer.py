@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.errors import InputError, InterruptedSweepError
 from supernet.data.batch_stream import Source
 from supernet.data.class_names import check_same
+from supernet.train.best_network import BestNetwork
 from supernet.train.callbacks import StepWatcher, TrainingProgress
 from supernet.train.checkpoint import Checkpoint, Recipe, load_checkpoint, save_checkpoint
 from supernet.train.checkpointing import Checkpointer, EpochProgress
@@ -20,7 +21,6 @@ from supernet.train.recalibrate import channels_last
 from supernet.train.run_options import RunOptions
 from supernet.train.sampling import PhaseSpace, Sampling
 from supernet.train.schedule import Phase
-from supernet.train.validation import NETWORK
 from supernet.weights.model import SuperNet
 
 
@@ -31,11 +31,14 @@ def train(  # noqa: PLR0913, PLR0917 - what is trained, on what, and from where
     running: RunOptions | None = None,
     sampling: Sampling | None = None,
     initial: InitialWeights | None = None,
+    teacher: Teacher | None = None,
 ) -> SuperNet:
     """Train a supernet on the images of `source`, with checkpoints in `out` and a log beside it.
 
-    A new training begins from the weights `initial`; None for random ones. On a CPU, equal recipes,
-    images, threads, ranks and initial weights give equal weights, also after a stop and a resume.
+    A new training begins from the weights `initial`; None for random ones. `teacher` is the one
+    that the recipe names; without, the full network becomes the teacher after the first phase. On a
+    CPU, equal recipes, images, threads, ranks and initial weights give equal weights, also after a
+    stop and a resume.
     Raises `InputError` where recipe, data and ranks are incompatible, `out` is of another
     recipe, or the loss diverges; `InfeasibleError` where no network meets the limits;
     `InterruptedSweepError` after a requested stop, with everything saved.
@@ -45,7 +48,7 @@ def train(  # noqa: PLR0913, PLR0917 - what is trained, on what, and from where
     sampling.check(recipe.space, recipe.schedule.phases)
     log, resume = TrainingLog.beside(out), running.resume
     if resume:
-        checkpoint = load_checkpoint(out)
+        checkpoint = load_checkpoint(out, recipe.what)
         checkpoint.recipe.check_same(recipe)
         check_same(checkpoint.class_names, source.class_names, source.name)
         check_resumed(initial, checkpoint.init)
@@ -68,7 +71,7 @@ def train(  # noqa: PLR0913, PLR0917 - what is trained, on what, and from where
     if running.ranks.first and not checkpoint.finished:
         log.cut(checkpoint.place, checkpoint.about(), restart=not resume)
     checkpointer = Checkpointer(checkpoint, out, running)
-    trainer = _Trainer(checkpointer, source, log, running, sampling)
+    trainer = _Trainer(checkpointer, source, log, running, sampling, teacher)
     trainer.run()
     return trainer.engine.network.eval()
 
@@ -96,13 +99,14 @@ def images_after(done: tuple[int, int, int], recipe: Recipe, images: int) -> int
 
 
 class _Trainer:
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - as `train`
         self,
         checkpointer: Checkpointer,
         source: Source,
         log: TrainingLog,
         running: RunOptions,
         sampling: Sampling,
+        teacher: Teacher | None,
     ) -> None:
         checkpoint = checkpointer.checkpoint
         self.recipe, self.source, self.log, self.checkpointer = (
@@ -115,7 +119,9 @@ class _Trainer:
         network = channels_last(SuperNet(self.recipe.space)).to(running.own_device)
         network.load_state_dict(checkpoint.network)
         self.engine = Engine(network, self.recipe, running)
-        self.teacher: Teacher | None = None
+        if self.engine.average is not None and checkpoint.average:
+            self.engine.average.restore(checkpoint.average)
+        self.teacher = teacher
         if checkpoint.teacher and not checkpoint.finished:
             self.teacher = Teacher.load(network, source, checkpoint.teacher)
         per_rank = self.recipe.micro_batches // self.ranks.world
@@ -126,7 +132,8 @@ class _Trainer:
         """Train all remaining phases."""
         checkpoint, images = self.checkpointer.checkpoint, len(self.source)
         phases, progress = self.recipe.schedule.phases, self.running.progress
-        progress.start(steps_in(phases, images), f"train {self.recipe.space.name}")
+        what = f"{self.running.verb} {self.recipe.space.name}"
+        progress.start(steps_in(phases, images), what)
         try:
             done_steps = steps_in(phases[: checkpoint.phase], images)
             if not checkpoint.finished:
@@ -163,29 +170,40 @@ class _Trainer:
             plan = EpochPlan.draw(key, phase, len(self.source), composed)
             progress = self._run_epoch(plan)
             estimate = self.sampling.learn(space, plan, progress.losses, estimate)
-            self._validate(plan)
-            self.checkpointer.epoch(progress, self.engine, self.teacher, estimate)
+            evaluated = self._validate(plan)
+            self.checkpointer.epoch(progress, self.engine, self.teacher, estimate, evaluated)
             if self.stopping:
                 self._stop()
 
-    def _validate(self, plan: EpochPlan) -> None:
-        """Log the accuracy after an epoch, on the first rank alone."""
+    def _validate(self, plan: EpochPlan) -> BestNetwork | None:
+        """Log the accuracy after an epoch, on the first rank alone.
+
+        Returns the network with its accuracy, if the best one is to be kept.
+        """
         validation = self.running.validation
         if validation is None or not self.ranks.first:
-            return
-        result = validation.accuracy(self.engine.network)
-        if result is not None:
-            accuracy, images = result
-            _, phase, epoch = plan.key
-            self.log.add(
-                kind="validation",
-                phase=phase,
-                epoch=epoch,
-                step=plan.steps - 1,
-                network=NETWORK,
-                accuracy=accuracy,
-                images=images,
-            )
+            return None
+        result = validation.evaluate(self.engine.averaged())
+        if result is None:
+            return None
+        _, phase, epoch = plan.key
+        self.log.add(
+            kind="validation",
+            phase=phase,
+            epoch=epoch,
+            step=plan.steps - 1,
+            network=result.network,
+            accuracy=result.accuracy,
+            images=result.images,
+        )
+        if not result.state:
+            return None
+        return BestNetwork(
+            accuracy=result.accuracy,
+            images=result.images,
+            epoch=len(self.checkpointer.checkpoint.records) + 1,
+            network=result.state,
+        )
 
     def _run_epoch(self, plan: EpochPlan) -> EpochProgress:
         checkpoint, clock = self.checkpointer.checkpoint, self.running.clock

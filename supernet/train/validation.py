@@ -1,19 +1,44 @@
-"""The validation curve of a training: accuracy of the largest sub-network after each epoch."""
+"""Validation of a training after each epoch."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from supernet.data.dataset import Dataset, resize
+from supernet.data.dataset import Dataset, Score, resize, score
 from supernet.data.parts import Images
-from supernet.train.recalibrate import BATCH, recalibrate
+from supernet.train.recalibrate import BATCH, channels_last, recalibrate
 from supernet.weights.model import SuperNet
+from supernet.weights.tensor_file import Tensors
 
 IMAGES = 500
 LEAST_IMAGES = 2  # batch norm takes its statistics over several
 NETWORK = "largest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluated:
+    """Accuracy (a fraction) of a network on so many validation images.
+
+    `state` is the evaluated network's, if the best network is to be kept, else empty.
+    """
+
+    network: str
+    accuracy: float
+    images: int
+    state: Tensors = field(default_factory=dict, repr=False)
+
+
+class EpochValidation(Protocol):
+    """Evaluates a supernet after each epoch; it and its running statistics stay as they are."""
+
+    def evaluate(self, supernet: SuperNet) -> Evaluated | None:
+        """Return the accuracy; None where there are too few images."""
+        ...
 
 
 @dataclass(slots=True)
@@ -27,8 +52,8 @@ class Validation:
     images: Callable[[], Images]
     _drawn: Dataset | None = field(default=None, init=False)
 
-    def accuracy(self, supernet: SuperNet) -> tuple[float, int] | None:
-        """Return the share of correct answers, and of how many images; None of fewer than two.
+    def evaluate(self, supernet: SuperNet) -> Evaluated | None:
+        """Return the share of correct answers; None of fewer than two images.
 
         The sub-network's batch norm takes its statistics from the same images, without labels.
         """
@@ -45,4 +70,44 @@ class Validation:
             parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
             answers = [network(part).argmax(dim=1).cpu() for part in parts]
         correct = torch.cat(answers) == self._drawn.labels
-        return float(correct.double().mean()), len(correct)
+        accuracy = float(correct.double().mean())
+        return Evaluated(network=NETWORK, accuracy=accuracy, images=len(correct))
+
+
+@dataclass(frozen=True, slots=True)
+class SingleNetworkValidation:
+    """Evaluates the network of a space that has only one, on all validation images.
+
+    Its batch norms are recalibrated on the training images `calibration` (n, c, r, r), as those of
+    every extracted network.
+    """
+
+    images: Images
+    calibration: Tensor
+
+    def evaluate(self, supernet: SuperNet) -> Evaluated:
+        """Return the accuracy, and the recalibrated network's state."""
+        network = channels_last(supernet.extract(supernet.space.largest()))
+        result = self.score(network)
+        state = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
+        return Evaluated(
+            network="fine-tuned", accuracy=result.accuracy, images=result.images, state=state
+        )
+
+    def score(self, network: nn.Module) -> Score:
+        """Recalibrate `network` in place, and return its accuracy."""
+        calibration = self.calibration.to(next(network.parameters()).device)
+        recalibrate(network, calibration, min(BATCH, len(calibration)))
+        return score(*self.correct(network))
+
+    @torch.no_grad()
+    def correct(self, network: nn.Module) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return 1 for each image with the right class, else 0; and the groups of the images."""
+        device, size = next(network.parameters()).device, self.calibration.shape[-1]
+        network.eval()
+        correct, groups = [], []
+        for chunk in self.images.chunks(BATCH):
+            images = resize(chunk.images, size).to(device, memory_format=torch.channels_last)
+            correct.append(network(images).argmax(dim=1).cpu() == chunk.labels)
+            groups.append(chunk.groups)
+        return torch.cat(correct).double().numpy(), torch.cat(groups).numpy()

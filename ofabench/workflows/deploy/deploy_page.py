@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.blocks.spec import BlockSpec
+from bench.reading import from_plain
 from bench.timing.session_drift import drift_in_words
 from bench.timing.tail import Tail
 from ofabench.workflows.deploy.deploy_sample import snippet
@@ -11,6 +12,7 @@ from ofabench.workflows.deploy.markdown import escaped, verbatim
 from ofabench.workflows.deploy.verification_text import FIGURES, figure_verdicts, of_statistic
 from supernet.data.class_names import LABELS
 from supernet.data.wilson import format_share
+from supernet.export.finetuning_record import FinetuningRecord
 from supernet.export.model_card import Accuracies
 
 Card = Mapping[str, Any]
@@ -71,6 +73,9 @@ def _accuracy(card: Card) -> Iterator[str]:
             f"{format_share(both.before, both.before_interval)} by the float32 network in torch, "
             f"{format_share(both.after, both.after_interval)} by this file."
         )
+    if card["model"]["finetuning"] is not None:
+        record = from_plain(FinetuningRecord, card["model"]["finetuning"], "the fine-tuning")
+        yield from map(escaped, record.sentences())
     difference = card["model"]["closeness"]
     ratio = (
         "" if difference["snr_db"] is None else f", signal to noise {difference['snr_db']:.1f} dB"

@@ -10,6 +10,8 @@ def card_lines(card: ModelCard, no_accuracy_reason: str) -> list[str]:
     `no_accuracy_reason` is the reason why its accuracy is not measured, or "".
     """
     lines = [f"  {_file(card)}"]
+    if card.finetuning is not None:
+        lines += [f"  {sentence}" for sentence in card.finetuning.sentences()]
     difference = card.closeness
     if difference is not None:
         ratio = "" if difference.snr_db is None else f", signal to noise {difference.snr_db:.1f} dB"

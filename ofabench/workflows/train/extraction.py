@@ -11,9 +11,11 @@ from torch import nn
 
 from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
+from bench.reading import to_plain
 from supernet.data.class_names import ClassNames
 from supernet.data.open_data import Data, get_dataset, open_data
 from supernet.data.parts import DataParts
+from supernet.export.finetuning_record import FinetuningRecord
 from supernet.export.network_file import StandaloneNetwork, load_network, save_network
 from supernet.space.space import ArchConfig
 from supernet.train.checkpoint import Checkpoint
@@ -57,6 +59,18 @@ class ExtractedNetwork:
         """Trainable parameters."""
         return sum(block.params for block in self.blocks)
 
+    @property
+    def finetuning(self) -> FinetuningRecord | None:
+        """Its fine-tuning, with the accuracy before and after; None as extracted."""
+        return self.network.finetuning
+
+    @property
+    def recorded_data(self) -> str | None:
+        """Name of the images of its fine-tuning or extraction, else of its supernet's training."""
+        provenance = self.network.provenance
+        recorded = provenance.get("calibration") or provenance.get("data")
+        return str(recorded) if recorded else None
+
     def save(self, path: Path | str) -> None:
         """Write a file for `load_extracted` and `ofabench export --network`."""
         save_network(Path(path), self.network)
@@ -69,13 +83,16 @@ class ExtractedNetwork:
             "macs": self.macs,
             "params": self.params,
             "class_names": list(self.network.class_names) or None,
+            "finetuning": to_plain(self.finetuning),
             "provenance": dict(self.network.provenance),
         }
 
     def __repr__(self) -> str:
-        """Its architecture and its size."""
+        """Its architecture, its size, and its fine-tuning."""
         line = json.dumps({"space": self.network.space, **self.arch.to_json()})
-        return f"{line}\n  {self.macs:,} multiply-adds, {self.params:,} parameters"
+        size = f"{self.macs:,} multiply-adds, {self.params:,} parameters"
+        sentences = [] if self.finetuning is None else self.finetuning.sentences()
+        return "\n  ".join([line, size, *sentences])
 
 
 def extract(
@@ -135,10 +152,9 @@ def with_images(network: StandaloneNetwork, data: Data | None, where: str) -> Ex
     `InputError`, which names the sub-network by `where`, if they are unknown or do not fit.
     """
     if data is None:
-        recorded = network.provenance.get("calibration") or network.provenance.get("data")
-        if not recorded:
+        data = ExtractedNetwork(network=network).recorded_data
+        if data is None:
             raise InputError(f"{where} does not name its training images; give --data")
-        data = str(recorded)
     parts = _data_for(data, network)
     name = os.fspath(data) if isinstance(data, str | os.PathLike) else parts.name
     same_data = name == network.provenance.get("data")

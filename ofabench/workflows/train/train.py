@@ -1,32 +1,28 @@
 """`train`: training of a supernet, whose sub-networks share their weights."""
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import torch
-
-from bench.errors import FileError, InputError, InterruptedSweepError
-from bench.extras import check_extra
-from bench.protocol.progress import NoProgress, Progress
-from ofabench.options.augmentation import AugmentationOptions
+from bench.errors import FileError, InputError
+from bench.protocol.progress import Progress
 from ofabench.options.train import TrainOptions
 from ofabench.workflows.space import load_space
 from ofabench.workflows.train.broken_images import log_broken
-from ofabench.workflows.train.cuda_check import check_cuda
-from ofabench.workflows.train.graceful_stop import stop_requested
 from ofabench.workflows.train.supernet import SuperNet, load_supernet
 from ofabench.workflows.train.training_limits import sampling_of
-from supernet.data.augmented_source import BatchAugmentation, augmented
-from supernet.data.folder_source import FolderSource
+from ofabench.workflows.train.training_run import (
+    augmentation_text,
+    augmented_source,
+    joined_ranks,
+    path_of,
+    running_options,
+)
 from supernet.data.open_data import Data, open_data
 from supernet.space.space import SearchSpace
 from supernet.train import trainer
 from supernet.train.checkpoint import Recipe
-from supernet.train.distributed import Ranks, process_group
+from supernet.train.distributed import Ranks
 from supernet.train.initial_weights import load_initial_weights
-from supernet.train.run_options import RunOptions
 from supernet.train.schedule import Schedule
 from supernet.train.validation import Validation
 
@@ -80,10 +76,8 @@ def train(
         >>> len(supernet.evaluate([MICRO.smallest(), MICRO.largest()]).frame)
         2
     """
-    options, path = TrainOptions.or_defaults(options), _path(out)
-    check_cuda(options.device)
-    continued_by = "start all ranks again with --resume"
-    with _threads(options.threads), process_group(options.device, continued_by) as ranks:
+    options, path = TrainOptions.or_defaults(options), path_of(out, "the supernet's file")
+    with joined_ranks(options) as ranks:
         _train(load_space(space), data, path, options, progress, ranks)
         ranks.wait()  # for the first rank's file
     return SuperNet(path, None if isinstance(data, str | Path) else data)
@@ -100,10 +94,7 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
     sampling, restricted = sampling_of(options, space, _LOG.info if ranks.first else _discard)
     schedule = Schedule.load(options.schedule)
     parts = open_data(data, space, workers=options.workers)
-    augmentation = _augmentation(options.augmentation)
-    if isinstance(parts.train_source, FolderSource):
-        check_extra("kornia", "training on a folder of images needs")
-    source = augmented(parts, augmentation)
+    source = augmented_source(parts, options)
     recipe = Recipe(
         space=space,
         schedule=schedule,
@@ -112,7 +103,7 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
         micro_batches=ranks.world * options.accumulate,
         precision=options.precision,
         sampling=restricted,
-        augmentation=str(augmentation),
+        augmentation=augmentation_text(options),
     )
     initial = None
     if options.init is not None:
@@ -123,64 +114,11 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
             for note in initial.notes(schedule, source.class_names, source.name):
                 _LOG.info(note)
     ranks.wait()  # else others could take the first rank's new checkpoint for an old one
-    display = progress if progress is not None and ranks.first else NoProgress()
-    with stop_requested() as stop, _stop_messages(out):
-        running = RunOptions(
-            device=options.device,
-            compiled=options.compile,
-            compile_limit_s=options.compile_limit_s,
-            resume=options.resume,
-            checkpoint_s=options.checkpoint_every_s,
-            ranks=ranks,
-            progress=display,
-            stop=stop,
-            # Within limits the largest sub-network is not trained: it has no curve.
-            validation=None if restricted else Validation(lambda: parts.validation),
-        )
+    # Within limits the largest sub-network is not trained: it has no curve.
+    validation = None if restricted else Validation(lambda: parts.validation)
+    with running_options(options, ranks, out, progress, validation) as running:
         trainer.train(recipe, source, out, running, sampling, initial)
     log_broken(source.broken())
-
-
-def _augmentation(options: AugmentationOptions) -> BatchAugmentation:
-    """Return the augmentation of batches; an error where its package is not installed."""
-    if options.rand_augment:
-        check_extra("kornia", "--rand-augment needs")
-    return BatchAugmentation(
-        rand_augment=options.rand_augment,
-        operations=options.rand_augment_operations,
-        mixup=options.mixup,
-        cutmix=options.cutmix,
-        erasing=options.random_erasing,
-    )
-
-
-@contextmanager
-def _stop_messages(out: Path) -> Iterator[None]:
-    """Add how to continue to the message of an interrupted training."""
-    try:
-        yield
-    except InterruptedSweepError:
-        raise InterruptedSweepError(
-            f"training stopped; {out} has its state: continue with the same command and --resume"
-        ) from None
-    except KeyboardInterrupt:
-        raise InterruptedSweepError(
-            f"training stopped at once; {out} has its state at the last checkpoint: continue with "
-            "the same command and --resume"
-        ) from None
-
-
-@contextmanager
-def _threads(threads: int | None) -> Iterator[None]:
-    """Set torch's number of threads for the block; None leaves it unchanged."""
-    before = torch.get_num_threads()
-    if threads is not None:
-        torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        if threads is not None:
-            torch.set_num_threads(before)
 
 
 def _check_out(out: Path, *, resume: bool) -> None:
@@ -190,12 +128,6 @@ def _check_out(out: Path, *, resume: bool) -> None:
         raise InputError(
             f"{out} exists already: continue it with --resume, remove it, or name another file"
         )
-
-
-def _path(out: Path | str) -> Path:
-    if not isinstance(out, str | Path):
-        raise InputError(f"out is {out!r:.80}, expected the path of the supernet's file")
-    return Path(out)
 
 
 def _discard(line: str) -> None:

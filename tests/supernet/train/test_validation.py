@@ -76,11 +76,11 @@ def test_a_large_part_is_subsampled_once_and_a_tiny_one_has_no_accuracy() -> Non
     supernet = SuperNet(SearchSpace.from_toml(SPACE))
     validation = Validation(every)
 
-    first, second = validation.accuracy(supernet), validation.accuracy(supernet)
+    first, second = validation.evaluate(supernet), validation.evaluate(supernet)
 
     assert first == second
     assert first is not None
-    assert first[1] == IMAGES
+    assert first.images == IMAGES
     assert len(calls) == 1
     alone = images.subset(1, np.random.default_rng(0))
-    assert Validation(lambda: alone).accuracy(supernet) is None
+    assert Validation(lambda: alone).evaluate(supernet) is None
