@@ -28,6 +28,12 @@ class DeployOptions(JudgingOptions):
         None, minimum=1, help="number of test images for the accuracy (default: all)"
     )
     verify: bool = option(True, help="do not measure the latency")
+    finetune: int | None = option(
+        None,
+        minimum=1,
+        metavar="EPOCHS",
+        help="fine-tune the network before it is exported, by the defaults of `ofabench finetune`",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,7 @@ from ofabench.workflows.deploy.deploy_folder import CARD, PAGE, SEARCH, finished
 from ofabench.workflows.deploy.deploy_page import page_of
 from ofabench.workflows.deploy.deployment import Deployment
 from ofabench.workflows.deploy.deployment_inputs import DeploymentInputs, read_inputs
+from ofabench.workflows.deploy.finetuning import finetuned
 from ofabench.workflows.deploy.verification_task import (
     MeasurementSetup,
     VerificationTask,
@@ -164,8 +165,13 @@ def _deploy(
     if existing is not None:
         logger.info("%s exists already, finished and complete", out)
         return Deployment(out, existing)
+    tuned = None
+    if options.finetune is not None:
+        with _setup(inputs, device, backend, progress):
+            pass  # checks the device before the training, during which others may use it
+        tuned = finetuned(inputs, out, options.finetune, progress)
     with _setup(inputs, device, backend, progress) as (setup, predictors):
-        extracted = inputs.open()
+        extracted = inputs.open() if tuned is None else tuned.network
         inputs.check_result(extracted.network)
         model = make_model(extracted, options.form, backend)
         verdicts = {
@@ -174,7 +180,10 @@ def _deploy(
         }
     results = _judge(inputs, model, verdicts, extracted.data)
     card = card_json(model.card, f"model{backend.file_suffix}", inputs, results, request)
-    write_folder(out, _files(card, model, inputs))
+    files = _files(card, model, inputs)
+    write_folder(out, files if tuned is None else {**files, **tuned.files()})
+    if tuned is not None:
+        tuned.remove()
     if extracted.data is not None:
         log_broken(extracted.data.broken())
     return Deployment(out, card)

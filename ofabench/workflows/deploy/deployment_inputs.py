@@ -78,6 +78,7 @@ class DeploymentInputs:
             "latency": [file_digest(_file(source)) for source in self.latencies],
             "device": _address(device) if options.verify else None,
             **({} if self.pick is None else {"pick": self.pick}),
+            **({} if options.finetune is None else {"finetune": options.finetune}),
         }
 
     def open(self) -> "ExtractedNetwork":
@@ -86,7 +87,9 @@ class DeploymentInputs:
         from ofabench.workflows.export.source import open_network
 
         if self.network is not None:
-            return open_network(self.network, self.data, images=needs_images(self.options.form))
+            # Data of other classes, and normalised otherwise, may be given for fine-tuning.
+            images = needs_images(self.options.form) and self.options.finetune is None
+            return open_network(self.network, self.data if images else None, images=images)
         pick = self.pick if self.result is None else None
         return open_network((self.supernet, self.arch), self.data, pick=pick)
 

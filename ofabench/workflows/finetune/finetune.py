@@ -8,7 +8,11 @@ from bench.errors import FileError, InputError
 from bench.protocol.progress import Progress
 from ofabench.options.finetune import FinetuneOptions
 from ofabench.workflows.export.source import Source, open_network
-from ofabench.workflows.finetune.finetuned_network import Finetuning, finetuned_network
+from ofabench.workflows.finetune.finetuned_network import (
+    Finetuning,
+    check_same_request,
+    finetuned_network,
+)
 from ofabench.workflows.finetune.teacher import load_teacher
 from ofabench.workflows.train.broken_images import log_broken
 from ofabench.workflows.train.extraction import ExtractedNetwork, load_extracted
@@ -20,6 +24,7 @@ from ofabench.workflows.train.training_run import (
 )
 from supernet.data.open_data import Data, open_data
 from supernet.data.parts import DataParts
+from supernet.data.torch_dataset import TorchData
 from supernet.export.network_file import StandaloneNetwork
 from supernet.space.space import SearchSpace
 from supernet.train import trainer
@@ -60,7 +65,8 @@ def finetune(  # noqa: PLR0913 - which network, on what, how, and where
             `SuperNet.extract` returned; or its file. `arch` may also be a search's result, or one
             of the words largest and smallest.
         data: a name, a folder of images or torch Datasets, as for `train`; with another number of
-            classes the head is initialised. None for the data of the network's extraction.
+            classes, which torch Datasets have by `TorchData.class_names`, the head is initialised.
+            None for the data of the network's extraction.
         out: the fine-tuned network's file, for `export` and `ofabench export --network`.
         pick: which network of the file `arch`, from 1.
         options: schedule, teacher, average of the weights, device.
@@ -92,11 +98,13 @@ def finetune(  # noqa: PLR0913 - which network, on what, how, and where
         if ranks.first:
             _check_out(path, resume=options.resume)
         ranks.wait()
-        if path.exists():  # finished, and only resumed
-            return load_extracted(path)
         task = _open(network, data, pick, options)
-        _train(task, path, options, progress, ranks)
-        if ranks.first:
+        finished = path.exists()
+        if finished:  # and only resumed
+            check_same_request(path, task.record.sha256, task.recipe.data, options)
+        else:
+            _train(task, path, options, progress, ranks)
+        if ranks.first and not finished:
             _finish(task, path)
         ranks.wait()  # for the first rank's file
     log_broken(task.parts.broken())
@@ -129,11 +137,16 @@ class _Task:
 
 def _open(network: Source, data: Data | None, pick: int | None, options: FinetuneOptions) -> _Task:
     """Open network and images, and check that they fit each other."""
-    extracted = open_network(network, data, pick=pick, images=False)
+    # A supernet's sub-network gets its statistics from these images.
+    calibration = data if isinstance(network, tuple) else None
+    extracted = open_network(network, calibration, pick=pick, images=False)
     given = extracted.network
-    own = SearchSpace.single(given.space, given.blocks, given.norm_eps)
     images = _images(extracted, data)
-    parts = open_data(images, own, workers=options.workers, labels=False)
+    classes = given.blocks[-1].out_channels
+    if isinstance(images, TorchData) and images.class_names:
+        classes = len(images.class_names)  # a Dataset does not say how many classes it has
+    needs = space_for_classes(given.space, given.blocks, classes, given.norm_eps)
+    parts = open_data(images, needs, workers=options.workers, labels=False)
     check_augmentation(parts.train_source)
     if len(parts.validation) < LEAST_IMAGES:
         raise InputError(

@@ -1,16 +1,18 @@
 """Result of a fine-tuning: the best network with its accuracy before and after."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from torch import nn
 
 from bench.blocks.torch_modules import build_network
-from bench.errors import FileError
+from bench.errors import FileError, InputError
 from ofabench.options.finetune import FinetuneOptions
 from supernet.data.dataset import score
 from supernet.data.parts import DataParts
 from supernet.export.finetuning_record import FinetuningRecord
-from supernet.export.network_file import StandaloneNetwork
+from supernet.export.network_file import StandaloneNetwork, load_network
 from supernet.space.space import SearchSpace
 from supernet.train.best_network import BestNetwork
 from supernet.train.checkpoint import Checkpoint
@@ -72,12 +74,31 @@ def finetuned_network(task: Finetuning, checkpoint: Checkpoint) -> StandaloneNet
     )
 
 
+def check_same_request(path: Path, weights: str, data: str, options: FinetuneOptions) -> None:
+    """Raise `InputError` where the fine-tuned network in `path` is of another request."""
+    record = load_network(path).finetuning
+    if record is None:
+        raise InputError(f"{path} exists and is not fine-tuned; name another file")
+    requested = {"weights": weights, "data": data, **recorded_options(options)}
+    existing = {"weights": record.weights, "data": record.data, **record.options}
+    different = [name for name, value in requested.items() if existing.get(name) != value]
+    if different:
+        raise InputError(
+            f"{path} exists already, fine-tuned with other {', '.join(different)}; name another "
+            "file, or remove it"
+        )
+
+
+def recorded_options(options: FinetuneOptions) -> dict[str, Any]:
+    """Return the options that a record keeps."""
+    return {name: value for name, value in options.to_dict().items() if name not in _ELSEWHERE}
+
+
 def _record(
     task: Finetuning, checkpoint: Checkpoint, best: BestNetwork, tuned: nn.Sequential
 ) -> FinetuningRecord:
     after = score(*task.validation.correct(tuned))
     init = checkpoint.init
-    options = task.options.to_dict()
     return FinetuningRecord(
         data=checkpoint.data,
         start="" if init is None else init.file,
@@ -90,7 +111,7 @@ def _record(
         after_error=after.error,
         reinitialised=() if init is None else init.reinitialised,
         teacher=checkpoint.recipe.teacher,
-        options={name: value for name, value in options.items() if name not in _ELSEWHERE},
+        options=recorded_options(task.options),
     )
 
 
