@@ -26,7 +26,7 @@ def test_the_only_network_has_the_given_blocks(name: str) -> None:
 
 def test_blocks_that_do_not_follow_each_other_are_refused() -> None:
     space = SearchSpace.load("tiny")
-    stem, first, _, *others = space.max_blocks()
+    stem, first, _, *others = space.blocks(space.largest())
 
     with pytest.raises(InputError, match=r"blocks\[2\] is .* 8 channels of size 16"):
         SearchSpace.single("one", (stem, first, *others), space.norm_eps)
