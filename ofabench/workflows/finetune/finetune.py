@@ -17,11 +17,13 @@ from ofabench.workflows.finetune.teacher import load_teacher
 from ofabench.workflows.train.broken_images import log_broken
 from ofabench.workflows.train.extraction import ExtractedNetwork, load_extracted
 from ofabench.workflows.train.training_run import (
-    check_augmentation,
+    augmentation_text,
+    augmented_source,
     joined_ranks,
     path_of,
     running_options,
 )
+from supernet.data.batch_stream import Source as TrainingSource
 from supernet.data.open_data import Data, open_data
 from supernet.data.parts import DataParts
 from supernet.data.torch_dataset import TorchData
@@ -118,11 +120,15 @@ def state_path(out: Path) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class _Task:
-    """Network to train, its space with the classes of the data, images, and recipe."""
+    """Network to train, its space with the classes of the data, images, and recipe.
+
+    `source` are the training images of `parts`, augmented.
+    """
 
     network: StandaloneNetwork
     space: SearchSpace
     parts: DataParts
+    source: TrainingSource
     recipe: Recipe
     record: InitRecord
     options: FinetuneOptions
@@ -147,7 +153,7 @@ def _open(network: Source, data: Data | None, pick: int | None, options: Finetun
         classes = len(images.class_names)  # a Dataset does not say how many classes it has
     needs = space_for_classes(given.space, given.blocks, classes, given.norm_eps)
     parts = open_data(images, needs, workers=options.workers, labels=False)
-    check_augmentation(parts.train_source)
+    source = augmented_source(parts, options)
     if len(parts.validation) < LEAST_IMAGES:
         raise InputError(
             f"data {parts.name} has {len(parts.validation)} validation images, by which the best "
@@ -158,9 +164,10 @@ def _open(network: Source, data: Data | None, pick: int | None, options: Finetun
     recipe = Recipe(
         space=space,
         schedule=_schedule(options),
-        data=images if isinstance(images, str) else parts.train_source.name,
+        data=images if isinstance(images, str) else source.name,
         seed=options.seed,
         precision=options.precision,
+        augmentation=augmentation_text(options),
         ema=options.ema or 0.0,
         teacher=teacher,
     )
@@ -171,7 +178,13 @@ def _open(network: Source, data: Data | None, pick: int | None, options: Finetun
         class_names=given.class_names,
     )
     return _Task(
-        network=given, space=space, parts=parts, recipe=recipe, record=record, options=options
+        network=given,
+        space=space,
+        parts=parts,
+        source=source,
+        recipe=recipe,
+        record=record,
+        options=options,
     )
 
 
@@ -224,11 +237,12 @@ def _schedule(options: FinetuneOptions) -> Schedule:
 def _train(
     task: _Task, out: Path, options: FinetuneOptions, progress: Progress | None, ranks: Ranks
 ) -> None:
-    state, source = state_path(out), task.parts.train_source
+    state, source, parts = state_path(out), task.source, task.parts
     recipe = replace(task.recipe, micro_batches=ranks.world * options.accumulate)
     teacher = None
     if options.teacher is not None:
-        teacher, name = load_teacher(options.teacher, task.parts, ranks.device_of(options.device))
+        device = ranks.device_of(options.device)
+        teacher, name = load_teacher(options.teacher, parts, source, device)
         recipe = replace(recipe, teacher=name)
     initial = None
     if options.resume:

@@ -6,6 +6,7 @@ import torch
 
 from bench.digests import file_digest
 from bench.errors import InputError
+from supernet.data.batch_stream import Source
 from supernet.data.class_names import check_same
 from supernet.data.parts import DataParts
 from supernet.train.checkpoint import load_trained
@@ -14,8 +15,12 @@ from supernet.train.distill import Teacher
 _SHOWN_DIGITS = 12
 
 
-def load_teacher(path: Path, parts: DataParts, device: torch.device) -> tuple[Teacher, str]:
+def load_teacher(
+    path: Path, parts: DataParts, source: Source, device: torch.device
+) -> tuple[Teacher, str]:
     """Return the teacher of a supernet's file, and its name with the file's digest.
+
+    It teaches on the training images `source` of the data `parts`.
 
     Its batch norms are recalibrated on training images. Raises `InputError` where its channels or
     classes are not those of the data, or its training is not finished; `FileError` where the file
@@ -30,5 +35,5 @@ def load_teacher(path: Path, parts: DataParts, device: torch.device) -> tuple[Te
             "with those of the data, or leave --teacher out"
         )
     check_same(checkpoint.class_names, parts.class_names, parts.name)
-    teacher = Teacher.freeze(checkpoint.supernet().to(device), parts.train_source)
+    teacher = Teacher.freeze(checkpoint.supernet().to(device), source)
     return teacher, f"{path.name} {digest[:_SHOWN_DIGITS]}"
