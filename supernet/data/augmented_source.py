@@ -7,7 +7,9 @@ for a batch from its seed: a training that is resumed continues bit for bit.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from supernet.data.augment import random_generator
@@ -91,6 +93,10 @@ class AugmentedSource:
         """Yield the batches of the source in order, augmented."""
         for request, batch in zip(requests, self.source.stream(requests), strict=True):
             yield self._mixed(self._images_changed(batch, request.seed), request.seed)
+
+    def epoch_order(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw the order of the images in an epoch, as the source does."""
+        return self.source.epoch_order(rng)
 
     def calibration(self, n: int, resolution: int) -> Tensor:
         """Return the first `n` images as for evaluation, without augmentation."""

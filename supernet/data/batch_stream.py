@@ -95,6 +95,10 @@ class Source(LabelledImages, Protocol):
         """Yield the batches in order; may prefetch until the iterator is closed."""
         ...
 
+    def epoch_order(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw the order of all images in an epoch, (n,)."""
+        ...
+
     def calibration(self, n: int, resolution: int) -> Tensor:
         """Return the first `n` images, or all if fewer, as for evaluation: (n, c, r, r)."""
         ...

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,7 +56,8 @@ class DecodeRequest:
     """Request to decode an image to `resolution` pixels a side.
 
     A JPEG is decoded at 1/2, 1/4 or 1/8 of its size where that leaves at least `gap` times the
-    requested pixels a side: 1 is fastest, 2 is indistinguishable from full decoding.
+    requested pixels a side: 1 is fastest, 2 is indistinguishable from full decoding. An image that
+    is no file is read by `open`; `path` only names it.
     """
 
     path: Path
@@ -63,6 +65,11 @@ class DecodeRequest:
     resolution: int
     choose: Choose
     gap: float
+    open: Callable[[], BinaryIO] | None = None
+
+    def content(self) -> BinaryIO:
+        """Open the image."""
+        return self.path.open("rb") if self.open is None else self.open()
 
 
 def centre_view(width: int, height: int, share: float = 0.875) -> View:
@@ -77,7 +84,7 @@ def centre_view(width: int, height: int, share: float = 0.875) -> View:
 
 def decode(request: DecodeRequest) -> NDArray[np.uint8]:
     """Decode an image to bytes (r, r, channels); raises one of `UNREADABLE` where it cannot."""
-    with request.path.open("rb") as file, Image.open(file) as image:
+    with request.content() as file, Image.open(file) as image:
         pixels = image.width * image.height
         if pixels > LARGEST_PIXELS:
             raise Image.DecompressionBombError(f"{pixels} pixels")
@@ -107,7 +114,7 @@ def try_decode(request: DecodeRequest) -> NDArray[np.uint8] | str:
     try:
         return decode(request)
     except UNREADABLE as error:
-        return _reason(error, request.path)
+        return _reason(error, request)
 
 
 def _draft(image: Image.Image, view: View, side: float) -> None:
@@ -136,19 +143,20 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return Image.fromarray((values // 256).astype(np.uint8))
 
 
-def _reason(error: Exception, path: Path) -> str:
+def _reason(error: Exception, request: DecodeRequest) -> str:
     if isinstance(error, (Image.DecompressionBombError, Image.DecompressionBombWarning)):
         return f"it has more than {LARGEST_PIXELS / 1e6:.0f} million pixels"
     if isinstance(error, UnidentifiedImageError):
-        return "it is not an image" if _has_bytes(path) else "it is empty"
+        return "it is not an image" if _has_bytes(request) else "it is empty"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
-def _has_bytes(path: Path) -> bool:
+def _has_bytes(request: DecodeRequest) -> bool:
     try:
-        return path.stat().st_size > 0
+        with request.content() as file:
+            return bool(file.read(1))
     except OSError:
         return False

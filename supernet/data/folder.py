@@ -6,9 +6,10 @@ a hash of their names, so that adding images does not move the others between pa
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,10 +43,22 @@ class ImageFiles:
         """Return the path of the image with this index."""
         return self.root / self.names[image]
 
-    def take(self, chosen: NDArray[np.int64]) -> "ImageFiles":
+    def opener(self, image: int) -> Callable[[], BinaryIO] | None:
+        """Return how to open the image with this index; None where it is a file."""
+        del image
+        return None
+
+    def take(self, chosen: NDArray[np.int64]) -> Self:
         """Return the images with the indices `chosen`, in that order."""
         names = tuple(self.names[index] for index in chosen)
         return replace(self, names=names, labels=self.labels[chosen])
+
+    def epoch_order(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw the order of the images in an epoch, (n,): any order is equally likely."""
+        return rng.permutation(len(self))
+
+
+_Files = TypeVar("_Files", bound=ImageFiles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +78,19 @@ def list_folder(root: Path, seed: int) -> FolderFiles:
     for part in ("train", "val"):
         if not (root / part).is_dir():
             raise InputError(f"{printable(root)} has no folder {part}/; expected {LAYOUT}")
-    train, test = _list_part(root / "train", seed), _list_part(root / "val", seed)
+    train = shuffled(_list_part(root / "train"), seed)
+    test = shuffled(_list_part(root / "val"), seed)
     for name in sorted(set(train.classes) ^ set(test.classes)):
         has, lacks = ("train", "val") if name in train.classes else ("val", "train")
         raise InputError(
             f"{printable(root / has / name)} is a class that {lacks}/ lacks; "
             "both need the same classes"
         )
+    return hold_out(train, test, seed)
+
+
+def hold_out(train: ImageFiles, test: ImageFiles, seed: int) -> FolderFiles:
+    """Return the parts, with some training images as validation images, chosen by `seed`."""
     held_out = _held_out(train, seed)
     if not held_out.any():
         raise InputError(
@@ -85,7 +104,7 @@ def list_folder(root: Path, seed: int) -> FolderFiles:
     )
 
 
-def _list_part(root: Path, seed: int) -> ImageFiles:
+def _list_part(root: Path) -> ImageFiles:
     names: list[str] = []
     labels: list[int] = []
     broken: list[Broken] = []
@@ -110,14 +129,13 @@ def _list_part(root: Path, seed: int) -> ImageFiles:
         raise FileError(f"cannot list {printable(root)}: {error.strerror or error}") from error
     if not classes:
         raise InputError(f"{printable(root)} has no class folders; expected {LAYOUT}")
-    files = ImageFiles(
+    return ImageFiles(
         root=root,
         classes=tuple(classes),
         names=tuple(names),
         labels=np.array(labels, np.int64),
         broken=tuple(sorted(broken)),
     )
-    return _shuffled(files, seed)
 
 
 def _visible(folder: Path) -> Iterator[os.DirEntry[str]]:
@@ -125,8 +143,8 @@ def _visible(folder: Path) -> Iterator[os.DirEntry[str]]:
         yield from (entry for entry in entries if not entry.name.startswith("."))
 
 
-def _shuffled(files: ImageFiles, seed: int) -> ImageFiles:
-    """Sort by hash, then by name."""
+def shuffled(files: _Files, seed: int) -> _Files:
+    """Sort by a hash of name and seed, then by name."""
     hashes = _hashes(files, seed).tolist()
     order = sorted(range(len(files)), key=lambda index: (hashes[index], files.names[index]))
     return files.take(np.array(order, np.int64))

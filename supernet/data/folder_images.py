@@ -97,6 +97,7 @@ class FolderImages:
         def request(group: int, position: int) -> DecodeRequest:
             return DecodeRequest(
                 path=files.path(int(groups[group][position])),
+                open=files.opener(int(groups[group][position])),
                 channels=self.reader.channels,
                 resolution=self.size,
                 choose=centre_view,

@@ -12,6 +12,7 @@ from supernet.data.folder_images import MEANS, SPREADS, FolderImages
 from supernet.data.folder_source import FolderSource
 from supernet.data.loader import default_workers
 from supernet.data.reader import ImageReader
+from supernet.data.shards import has_shards, list_shards
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +53,7 @@ class FolderParts:
 def open_folder(
     root: Path, seed: int = 0, *, channels: int = 3, size: int = 224, workers: int | None = None
 ) -> FolderParts:
-    """List a folder of images in ImageNet's layout, without opening images yet.
+    """List a folder of images, in ImageNet's layout or in shards, without opening images yet.
 
     `channels`: 3, or 1 for grey. `size`: pixels a side of evaluation images. `workers`: threads
     that decode (by default one per core). Raises `InputError` for another layout.
@@ -63,7 +64,7 @@ def open_folder(
         )
     if not root.is_dir():
         raise InputError(f"{printable(root)} is not a folder; give a folder of images by --data")
-    files = list_folder(root, seed)
+    files = list_shards(root, seed) if has_shards(root) else list_folder(root, seed)
     make = partial(ImageReader, channels=channels, workers=workers or default_workers())
     return FolderParts(
         name=str(root),

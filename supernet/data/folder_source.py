@@ -1,10 +1,12 @@
-"""Batches for training from a folder of images, augmented at each draw."""
+"""Batches for training from a folder of images or from shards, augmented at each draw."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bench.errors import InputError
@@ -57,6 +59,7 @@ class FolderSource:
             request = requests[number]
             return DecodeRequest(
                 path=files.path(int(request.images[position])),
+                open=files.opener(int(request.images[position])),
                 channels=self.channels,
                 resolution=request.resolution,
                 choose=partial(view, seed=request.seed, index=position),
@@ -87,6 +90,10 @@ class FolderSource:
             images = self.augmentation.jitter(images, seed=seed, indices=pixels.indices[piece])
             prepared[piece] = normalise_(images)
         return prepared
+
+    def epoch_order(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw the order of the images in an epoch, as they are stored best to read."""
+        return self.reader.files.epoch_order(rng)
 
     def calibration(self, n: int, resolution: int) -> Tensor:
         """Return the first `n` readable images: centre squares without augmentation."""

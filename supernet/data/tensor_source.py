@@ -3,7 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from supernet.data.batch_stream import Batch, BatchRequest, Broken
@@ -46,6 +48,10 @@ class TensorSource:
                 labels=self.dataset.labels[index],
                 index=index,
             )
+
+    def epoch_order(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw the order of the images in an epoch, (n,): any order is equally likely."""
+        return rng.permutation(len(self))
 
     def calibration(self, n: int, resolution: int) -> Tensor:
         """Return the first `n` images, or all if fewer."""

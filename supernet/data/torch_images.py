@@ -121,6 +121,10 @@ class TorchSource:
                 index=torch.from_numpy(request.images),
             )
 
+    def epoch_order(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        """Draw the order of the images in an epoch, (n,): any order is equally likely."""
+        return rng.permutation(len(self))
+
     def calibration(self, n: int, resolution: int) -> Tensor:
         """Return the first `n` images, or all if fewer, prepared for evaluation."""
         images = TorchImages(items=self.items, scale=self.scale, size=resolution)

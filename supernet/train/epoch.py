@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from supernet.data.batch_stream import BatchRequest
+from supernet.data.batch_stream import BatchRequest, Source
 from supernet.sampling.draws import Draws
 from supernet.space.codes import Codes
 from supernet.train.schedule import Phase
@@ -27,12 +27,12 @@ class EpochPlan:
 
     @classmethod
     def draw(
-        cls, key: tuple[int, int, int], phase: Phase, images: int, draws: Draws
+        cls, key: tuple[int, int, int], phase: Phase, images: int | Source, draws: Draws
     ) -> "EpochPlan":
-        """Draw epoch `key[2]` of phase `key[1]`."""
+        """Draw epoch `key[2]` of phase `key[1]` on the images of a source, or on so many."""
         rng = np.random.default_rng(key)
-        order = rng.permutation(images)
-        codes = draws.plan(rng, images // phase.batch, phase.subnets)
+        order = rng.permutation(images) if isinstance(images, int) else images.epoch_order(rng)
+        codes = draws.plan(rng, len(order) // phase.batch, phase.subnets)
         return cls(key=key, phase=phase, order=order, codes=codes)
 
     @property

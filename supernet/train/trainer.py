@@ -167,7 +167,7 @@ class _Trainer:
         for epoch in range(checkpoint.epoch, phase.epochs):
             key = (self.recipe.seed, number, epoch)
             composed = self.sampling.composed(draws, space, phase, estimate)
-            plan = EpochPlan.draw(key, phase, len(self.source), composed)
+            plan = EpochPlan.draw(key, phase, self.source, composed)
             progress = self._run_epoch(plan)
             estimate = self.sampling.learn(space, plan, progress.losses, estimate)
             evaluated = self._validate(plan)

@@ -22,7 +22,8 @@ class TrainCommand(Options):
     data: str = option(
         "digits",
         metavar="NAME|FOLDER",
-        help="digits, or a folder of images with train/CLASS/ and val/CLASS/ ({default})",
+        help="digits, a folder of images with train/CLASS/ and val/CLASS/, or a folder of "
+        "WebDataset shards ({default})",
     )
     training: TrainOptions = nested(TrainOptions)
     progress: str = shared.progress()

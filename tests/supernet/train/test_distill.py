@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from supernet.data.batch_stream import Batch, BatchRequest, Broken
@@ -43,6 +44,9 @@ class Scores:
         for request in wanted:
             self.batches.append((request.images.tolist(), request.resolution))
             yield self.at(*request.images.tolist())
+
+    def epoch_order(self, rng: np.random.Generator) -> NDArray[np.int64]:
+        return rng.permutation(len(self))
 
     def calibration(self, n: int, resolution: int) -> Tensor:
         del resolution
