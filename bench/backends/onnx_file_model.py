@@ -1,7 +1,7 @@
 """ONNX files of any origin on onnxruntime: every input and output bound to memory beforehand."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,7 @@ def external_files(path: Path) -> tuple[Path, ...]:
         raise FileError(f"{path} is no ONNX file, or is damaged: {error}") from error
     places = {
         ExternalDataInfo(tensor).location
-        for tensor in model.graph.initializer
+        for tensor in _tensors(model)
         if uses_external_data(tensor)
     }
     files = tuple(path.parent / place for place in sorted(places))
@@ -118,6 +118,27 @@ def external_files(path: Path) -> tuple[Path, ...]:
                 f"{path.name} keeps weights in {file.name}, which is not beside it: put it there"
             )
     return files
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    """Yield every stored tensor: of attributes, of graphs of control flow, of functions too."""
+    yield from _graph_tensors(model.graph)
+    for function in model.functions:
+        yield from _node_tensors(function.node)
+
+
+def _graph_tensors(graph: Any) -> Iterator[Any]:
+    yield from graph.initializer
+    yield from _node_tensors(graph.node)
+
+
+def _node_tensors(nodes: Iterable[Any]) -> Iterator[Any]:
+    for attribute in (attribute for node in nodes for attribute in node.attribute):
+        yield from attribute.tensors
+        if attribute.HasField("t"):
+            yield attribute.t
+        for graph in (*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])):
+            yield from _graph_tensors(graph)
 
 
 def _input_spec(given: Any) -> InputSpec:

@@ -66,8 +66,8 @@ class KindRegression:
         """Predict, and limit what is far beyond all measured operators of this kind.
 
         Costs of a unit that small operators suggest may be wrong by orders of magnitude for large
-        ones: such an estimate stays within `LARGEST_RATIO` of that by `general`, the regression of all
-        kinds, and its deviation grows with the distance.
+        ones: such an estimate stays within `LARGEST_RATIO` of that by `general`, the regression of
+        all kinds, and its deviation grows with the distance.
         """
         ms, log_std = self.predict(operators)
         work = work_matrix(operators)

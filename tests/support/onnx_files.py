@@ -100,6 +100,32 @@ def save_external(path: Path) -> Path:
         [("y", TensorProto.FLOAT, [300])],
         {"w": np.arange(300, dtype=np.float32)},
     )
+    return _with_external_data(path)
+
+
+def save_external_branches(path: Path) -> Path:
+    """Write y = x + 1 or y = x + 2 by a condition, with 1 and 2 in the file `weights.bin`."""
+    branches = {}
+    for name, value in (("then_branch", 1), ("else_branch", 2)):
+        constant = numpy_helper.from_array(np.full(300, value, dtype=np.float32), "w")
+        branches[name] = helper.make_graph(
+            [helper.make_node("Add", ["x", "w"], ["z"])],
+            name,
+            [],
+            [helper.make_tensor_value_info("z", TensorProto.FLOAT, [300])],
+            [constant],
+        )
+    save_graph(
+        path,
+        [helper.make_node("If", ["condition"], ["y"], **branches)],
+        [("condition", TensorProto.BOOL, []), ("x", TensorProto.FLOAT, [300])],
+        [("y", TensorProto.FLOAT, [300])],
+    )
+    return _with_external_data(path)
+
+
+def _with_external_data(path: Path) -> Path:
+    """Move the weights of a model to the file `weights.bin` beside it."""
     model = onnx.load(str(path))
     onnx.save(
         model, str(path), save_as_external_data=True, location="weights.bin", size_threshold=0

@@ -50,6 +50,16 @@ def test_dynamic_dimensions_have_the_chosen_size(tmp_path: Path) -> None:
     assert load_onnx(path, ShapeChoice(batch=2)).infer(-np.ones((2, 4), np.float32)).max() == 0
 
 
+def test_external_weights_of_branches_are_named_where_they_are_missing(tmp_path: Path) -> None:
+    path = onnx_files.save_external_branches(tmp_path / "m.onnx")
+    assert external_files(path) == (tmp_path / "weights.bin",)
+    (tmp_path / "weights.bin").unlink()
+    with pytest.raises(
+        FileError, match=r"m.onnx keeps weights in weights.bin, which is not beside"
+    ):
+        external_files(path)
+
+
 def test_external_weights_are_loaded(tmp_path: Path) -> None:
     path = onnx_files.save_external(tmp_path / "m.onnx")
     assert external_files(path) == (tmp_path / "weights.bin",)
