@@ -9,6 +9,7 @@ from bench.devices.cuda.device import CudaDevice
 from bench.devices.cuda.driver import Driver, OutOfMemory
 from bench.devices.cuda.options import CudaOptions
 from bench.errors import DeviceError
+from bench.models.model_file import ModelFile
 from bench.protocol.backend import Array
 from bench.protocol.target import Target
 from tests.support.fake_nvml import FakeGpuState
@@ -144,6 +145,13 @@ def load_fake(
     return FakeCudaModel(driver, model, recordable=options.launch != "eager")
 
 
+def load_fake_file(
+    driver: Driver, file: ModelFile, target: Target, options: CudaOptions, seed: int
+) -> FakeCudaModel:
+    """A `FileLoader` of the fake backend's files."""
+    return load_fake(driver, file.content(), target, options, seed)
+
+
 def fake_gpu(
     card: FakeGpu | None = None,
     state: FakeGpuState | None = None,
@@ -157,5 +165,6 @@ def fake_gpu(
         driver=driver,
         card=state or FakeGpuState(),
         loader=lambda _: load_fake,
+        file_loader=lambda _: load_fake_file,
         clock_ns=driver.clock_ns,
     )

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 
+from bench.backends.declared_inputs import declared_inputs
 from bench.devices.cpu import host_facts
 from bench.devices.cpu.local import choose_cores, pinned
 from bench.devices.cuda.disturbance_monitor import GpuMonitor, check_quiet
@@ -15,10 +16,20 @@ from bench.devices.cuda.driver import Driver
 from bench.devices.cuda.event_timing import EventTimer, TimedModel, make_item
 from bench.devices.cuda.gpu_state import GpuState
 from bench.devices.cuda.loading import full_means, load_items
-from bench.devices.cuda.models import Loader, loader_of, runtime_version
+from bench.devices.cuda.models import (
+    CudaModel,
+    FileLoader,
+    Loader,
+    file_loader_of,
+    loader_of,
+    runtime_version,
+)
 from bench.devices.cuda.options import CudaOptions
 from bench.devices.cuda.warmup import settle
 from bench.errors import DeviceError, InputError
+from bench.models.files_backend import ModelFilesBackend
+from bench.models.model_file import ModelFile
+from bench.models.tensors import InputSpec
 from bench.protocol.backend import Array, Backend
 from bench.protocol.device import Facts, ModelCosts, ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
@@ -33,8 +44,8 @@ DEFAULTS = CudaOptions()
 class CudaDevice:
     """The GPU at `cuda:N`, as torch numbers the GPUs that CUDA_VISIBLE_DEVICES allows.
 
-    `driver`, `card`, `loader` and the host's clock are set by tests; otherwise driver and card are
-    created at first use.
+    `driver`, `card`, the loaders and the host's clock are set by tests; otherwise driver and card
+    are created at first use.
     """
 
     def __init__(  # noqa: PLR0913
@@ -45,12 +56,13 @@ class CudaDevice:
         driver: Driver | None = None,
         card: GpuState | None = None,
         loader: Callable[[str], Loader] = loader_of,
+        file_loader: Callable[[str], FileLoader] = file_loader_of,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         self._index = index_in(address)
         self._options = options
         self._driver_or_none, self._card_or_none = driver, card
-        self._loader = loader
+        self._loader, self._file_loader = loader, file_loader
         self._clock_ns = clock_ns
         self._own_pids: set[int] = {os.getpid()}
 
@@ -107,6 +119,12 @@ class CudaDevice:
             with self._driver.at_work():  # queued after the copy of the model
                 return model.infer(images)
 
+    def check_model_file(self, file: ModelFile) -> tuple[InputSpec, ...]:
+        """Return the file's inputs; `FileError` or `InputError` where they cannot be given."""
+        inputs = declared_inputs(file)
+        file.input_values(inputs)
+        return inputs
+
     def run_replicate(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan
     ) -> Generator[RoundResult]:
@@ -152,13 +170,20 @@ class CudaDevice:
         """Do nothing: nothing of the GPU was changed."""
 
     def _item(self, workload: Workload, backend: Backend, target: Target, seed: int) -> TimedModel:
+        model = self._model(workload, backend, target, seed)
+        recorded = model.recordable and self._options.launch != "eager"
+        return make_item(self._driver, model.run, recorded=recorded)
+
+    def _model(self, workload: Workload, backend: Backend, target: Target, seed: int) -> CudaModel:
+        if workload.file and isinstance(backend, ModelFilesBackend):
+            file = backend.file_of(workload.file)
+            load_file = self._file_loader(backend.name)
+            return load_file(self._driver, file, target, self._options, seed)
         content = backend.serialise(
             workload_model(workload, seed), target.batch, target.file_precision
         )
         load = self._loader(backend.name)
-        model = load(self._driver, content, target, self._options, seed)
-        recorded = model.recordable and self._options.launch != "eager"
-        return make_item(self._driver, model.run, recorded=recorded)
+        return load(self._driver, content, target, self._options, seed)
 
     @contextmanager
     def _arithmetic(self) -> Iterator[None]:

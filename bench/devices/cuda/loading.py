@@ -7,7 +7,7 @@ import numpy as np
 
 from bench.devices.cuda.driver import Driver, OutOfMemory
 from bench.devices.cuda.event_timing import TimedModel
-from bench.errors import DeviceError, UnrunnableError
+from bench.errors import DeviceError, FileError, UnrunnableError
 from bench.protocol.device import Workload
 
 
@@ -16,13 +16,15 @@ def load_items(
 ) -> list[TimedModel]:
     """Create the launches of every workload, in an order drawn by the seed.
 
-    Raises `UnrunnableError` for a workload that does not fit even alone; `DeviceError` if each
-    fits, and all together do not.
+    Raises `UnrunnableError` for a workload that does not fit even alone, or whose file the runtime
+    refuses; `DeviceError` if each fits, and all together do not.
     """
     items: dict[int, TimedModel] = {}
     for place in np.random.default_rng([seed, 1]).permutation(len(work)).tolist():
         try:
             items[place] = make(work[place])
+        except FileError as error:
+            raise UnrunnableError(str(error), place=place) from error
         except OutOfMemory as error:
             count = len(items)
             items.clear()

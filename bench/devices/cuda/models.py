@@ -5,6 +5,7 @@ from typing import Protocol
 from bench.devices.cuda.driver import Driver
 from bench.devices.cuda.options import CudaOptions
 from bench.errors import InputError
+from bench.models.model_file import ModelFile
 from bench.protocol.backend import Array
 from bench.protocol.target import Target
 
@@ -34,6 +35,28 @@ class Loader(Protocol):
     def __call__(
         self, driver: Driver, content: bytes, target: Target, options: CudaOptions, seed: int
     ) -> CudaModel: ...
+
+
+class FileLoader(Protocol):
+    """Creates a model from a model file of any origin, with all its inputs."""
+
+    def __call__(
+        self, driver: Driver, file: ModelFile, target: Target, options: CudaOptions, seed: int
+    ) -> CudaModel: ...
+
+
+def file_loader_of(backend: str) -> FileLoader:
+    """Return the loader of model files of any origin; `InputError` where no runtime has one."""
+    match backend:
+        case "onnx":
+            from bench.devices.cuda.onnx_file_models import load_onnx_file
+
+            return load_onnx_file
+        case "tensorrt":
+            from bench.devices.cuda.onnx_file_models import load_tensorrt_file
+
+            return load_tensorrt_file
+    raise InputError(f"GPUs measure ONNX files, by onnx or tensorrt; the backend is {backend}")
 
 
 def loader_of(backend: str) -> Loader:

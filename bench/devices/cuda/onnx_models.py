@@ -4,10 +4,11 @@ Inputs and outputs are bound to the GPU's memory, and a run does not wait for th
 onnxruntime replays its own graph, which waits in most of its versions.
 """
 
+from collections.abc import Callable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,10 +26,12 @@ from bench.devices.cuda.options import CudaOptions
 from bench.digests import content_digest
 from bench.errors import FileError, InputError, MissingRuntimeError, one_line
 from bench.files import cache_folder
-from bench.protocol.backend import Array
+from bench.protocol.backend import Array, LoadedModel
 from bench.protocol.target import Target
 
+M = TypeVar("M", bound=LoadedModel)
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"
+TENSORRT_PRECISIONS = ("fp32", "fp16", "bf16")
 _INSTALL = {
     CUDA: "pip uninstall -y onnxruntime, then pip install onnxruntime-gpu",
     TENSORRT: "pip install onnxruntime-gpu tensorrt, of versions that go together",
@@ -92,7 +95,11 @@ def load_onnx(
     """Load an ONNX file onto the GPU through onnxruntime's CUDA provider."""
     onnx_version(tensorrt=False)
     check_precision(target)
-    return _load(driver, content, target, [cuda_provider(driver, options)], seed)
+    return open_on_gpu(
+        content,
+        [cuda_provider(driver, options)],
+        lambda session: OnnxCudaModel(session, target, index_of(driver), seed),
+    )
 
 
 def load_tensorrt(
@@ -100,12 +107,16 @@ def load_tensorrt(
 ) -> OnnxCudaModel:
     """Load an ONNX file through TensorRT. Engines are cached: building one can take minutes."""
     onnx_version(tensorrt=True)
-    check_precision(target, ("fp32", "fp16", "bf16"))
+    check_precision(target, TENSORRT_PRECISIONS)
     providers = [
         tensorrt_provider(driver, content, target, options),
         cuda_provider(driver, options),
     ]
-    return _load(driver, content, target, providers, seed)
+    return open_on_gpu(
+        content,
+        providers,
+        lambda session: OnnxCudaModel(session, target, index_of(driver), seed),
+    )
 
 
 def cuda_provider(driver: Driver, options: CudaOptions) -> tuple[str, dict[str, str]]:
@@ -150,13 +161,13 @@ def index_of(driver: Driver) -> int:
     return int(driver.place.partition(":")[2])
 
 
-def _load(
-    driver: Driver,
-    content: bytes,
-    target: Target,
-    providers: list[tuple[str, dict[str, str]]],
-    seed: int,
-) -> OnnxCudaModel:
+def open_on_gpu(
+    source: str | bytes, providers: list[tuple[str, dict[str, str]]], make: Callable[[Any], M]
+) -> M:
+    """Open a session of a model by path or content, and return what `make` makes of it, run once.
+
+    `OutOfMemory` where the GPU has no room; `FileError` where the provider cannot run it.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -164,13 +175,14 @@ def _load(
     options.log_severity_level = 3
     # The whole graph on the GPU, or none: partly on the host, it is another device's latency.
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    refused: tuple[type[Exception], ...] = (*refusals(), RuntimeError)
     try:
         session = onnxruntime.InferenceSession(
-            content, options, providers=providers, enable_fallback=0
+            source, options, providers=providers, enable_fallback=0
         )
-        loaded = OnnxCudaModel(session, target, index_of(driver), seed)
+        loaded = make(session)
         loaded.run()  # selects algorithms, builds engines, records graphs
-    except refusals() as error:
+    except refused as error:
         line = one_line(error)
         if any(pattern in line for pattern in _FULL):
             raise OutOfMemory(line) from error
