@@ -27,7 +27,9 @@ class JudgingOptions(Options):
         choices=STATISTICS,
         help="statistic of limit and prediction (default: the predictor's, else median)",
     )
-    replicates: int = option(6, minimum=1, aliases=("--loads",), help="replicates ({default})")
+    replicates: int = option(
+        6, minimum=2, aliases=("--loads",), help="replicates, 2 or more for an interval ({default})"
+    )
     rounds: int = option(
         30, minimum=1, aliases=("--passes",), help="rounds of each replicate ({default})"
     )

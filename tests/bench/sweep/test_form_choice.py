@@ -11,7 +11,7 @@ from bench.protocol.backend import Backend
 from bench.protocol.device import ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
 from bench.protocol.workload_model import workload_model
-from bench.sweep.form_choice import choose_form, compare_int8
+from bench.sweep.form_choice import FormComparison, choose_form, compare_int8
 from tests.support.tflite_files import operators_of
 
 SWISH = BlockSpec(
@@ -63,6 +63,28 @@ def test_the_faster_form_is_chosen_for_each_choice_by_itself() -> None:
     assert str(comparisons[0]) == (
         "form hswish=decomposed: 0.39 times the time of operator on 1 blocks (0.39 to 0.39), chosen"
     )
+
+
+@pytest.mark.parametrize(
+    ("form", "ratio", "chosen"),
+    [("hswish", 0.979, True), ("hswish", 0.98, False), ("weights", 0.96, False),
+     ("weights", 0.949, True)],
+)  # fmt: skip
+def test_weights_are_rounded_for_a_larger_gain_only(form: str, ratio: float, chosen: bool) -> None:
+    comparison = FormComparison(
+        form=form, value="a", plain="b", ratio=ratio, smallest=ratio, largest=ratio, blocks=1
+    )
+
+    assert comparison.is_chosen is chosen
+
+
+def test_int8_is_compared_with_float16_weights_too() -> None:
+    target = Target(device="d", backend="tflite", backend_version="1", precision="fp32")
+    device: Any = GivenTimes(DEQUANTIZE=30.0)
+
+    compared = compare_int8(device, "tflite", target.with_options(weights="float16"), [RECTIFIED])
+
+    assert compared.ratio == 0.25  # 3 convolutions and 3 conversions of weights: 30 / 120 us
 
 
 def test_a_form_that_no_block_has_is_not_measured() -> None:

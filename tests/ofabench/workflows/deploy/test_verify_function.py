@@ -33,6 +33,11 @@ COST_MS = FakeModel(random_model(BLOCKS), TARGET).cost_ns / 1e6
 QUICK = VerifyOptions(replicates=3, rounds=2)
 
 
+def test_one_replicate_has_no_interval_and_is_refused() -> None:
+    with pytest.raises(InputError, match="replicates is 1, expected a whole number of at least 2"):
+        VerifyOptions(replicates=1)
+
+
 def predictor(predicts_ms: float = COST_MS) -> LatencyPredictor:
     """One that gives every network the same latency."""
     known = {block: FakeModel(random_model((block,)), TARGET).cost_ns / 1e6 for block in BLOCKS}
