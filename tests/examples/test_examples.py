@@ -66,11 +66,11 @@ def test_search_two_devices(tmp_path: Path) -> None:
     ]
     limits_ms = [sum(pair) / 2 for pair in ends]
 
-    found = load("search_two_devices").main(files, limits_ms, tmp_path / "found.json")
+    result = load("search_two_devices").main(files, limits_ms, tmp_path / "found.json")
 
     for each, limit_ms in zip(loaded, limits_ms, strict=True):
-        assert each.predict(found.arch).ms[0] <= limit_ms
-    assert found.accuracy > load("search_two_devices").accuracy([TINY.smallest()])[0]
+        assert each.predict(result.arch).ms[0] <= limit_ms
+    assert result.accuracy > load("search_two_devices").accuracy([TINY.smallest()])[0]
     assert (tmp_path / "found.json").is_file()
 
 

@@ -226,7 +226,7 @@ def test_without_a_terminal_no_panel_is_drawn(monkeypatch: pytest.MonkeyPatch) -
         (("--max-memory-bytes", "1"), "peak memory: 1 bytes was requested"),
         (("--max-size-bytes", "1k"), "model size: 1000 bytes was requested"),
     ],
-    ids=lambda given: " ".join(given) if isinstance(given, tuple) else "told",
+    ids=lambda given: " ".join(given) if isinstance(given, tuple) else "message",
 )
 def test_wrong_input_is_refused_in_one_line(
     more: tuple[str, ...], message: str, files: Path, capsys: pytest.CaptureFixture[str]

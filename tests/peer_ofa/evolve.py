@@ -1,7 +1,7 @@
 """`ofa`'s own EvolutionFinder, in a process of its own: `python -m tests.peer_ofa.evolve REQUEST`.
 
 REQUEST is JSON: `peer`, `weights` (its accuracy predictor's state dict), `table` ({key: ms} of one
-resolution), `resolution`, `limits_ms`, `seeds`, `warm` (runs not told of). Prints a line of JSON
+resolution), `resolution`, `limits_ms`, `seeds`, `warm` (unreported runs). Prints a line of JSON
 for each run: limit, seed, seconds, accuracy, networks evaluated, and the best accuracy that it had
 after each generation with the seconds it then had taken.
 """
@@ -34,9 +34,9 @@ def main(path: Path) -> None:
     runs = [(limit, -1) for limit in request["limits_ms"][:1]]
     runs += [(limit, seed) for limit in request["limits_ms"] for seed in request["seeds"]]
     for limit_ms, seed in runs:
-        told = search(peer, (accuracy, table), request["resolution"], limit_ms, seed)
+        figures = search(peer, (accuracy, table), request["resolution"], limit_ms, seed)
         if seed >= 0:  # the first of all warms up
-            print(json.dumps(told), flush=True)
+            print(json.dumps(figures), flush=True)
 
 
 def predictors(peer: Any, request: dict[str, Any]) -> tuple[Any, Any]:

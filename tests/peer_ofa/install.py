@@ -48,5 +48,5 @@ def _install(folder: Path) -> None:
     except subprocess.TimeoutExpired as error:
         raise NoPeerError(f"pip did not install {PEER} in {INSTALL_TIMEOUT_S} s") from error
     if done.returncode:
-        said = done.stderr.strip().splitlines() or ["nothing said"]
-        raise NoPeerError(f"pip cannot install {PEER}: {said[-1]}")
+        lines = done.stderr.strip().splitlines() or ["nothing said"]
+        raise NoPeerError(f"pip cannot install {PEER}: {lines[-1]}")

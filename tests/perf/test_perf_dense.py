@@ -31,8 +31,8 @@ def predictor() -> LatencyPredictor:
     )
 
 
-def loop_a_second(space: SearchSpace, codes: Codes, found: Floats) -> float:
-    """Networks a second by adding the costs of blocks in Python; equal to what was `found`."""
+def loop_a_second(space: SearchSpace, codes: Codes, predicted: Floats) -> float:
+    """Networks a second by adding the costs of blocks in Python; equal to what was `predicted`."""
     archs = space.decode(codes)
     nets = [space.blocks(arch) for arch in archs]
     blocks = list({block for net in nets for block in net})
@@ -40,7 +40,7 @@ def loop_a_second(space: SearchSpace, codes: Codes, found: Floats) -> float:
     start = time.perf_counter()
     summed = [sum(costs[block] for block in net) for net in nets]
     seconds = time.perf_counter() - start
-    np.testing.assert_allclose(found, summed, rtol=1e-6)
+    np.testing.assert_allclose(predicted, summed, rtol=1e-6)
     return len(codes) / seconds
 
 
@@ -50,10 +50,10 @@ def test_networks_a_second(name: str, benchmark: BenchmarkFixture) -> None:
     dense = compile_latency(predictor(), space.choices)
     codes = space.sample_codes(np.random.default_rng(0), NETWORKS)
 
-    found = benchmark(dense.predict, codes)
+    predicted = benchmark(dense.predict, codes)
 
     some = slice(0, NETWORKS_OF_LOOP)
-    loop = loop_a_second(space, codes[some], found[some])
+    loop = loop_a_second(space, codes[some], predicted[some])
     if benchmark.stats is not None:  # None where benchmarks are switched off
         a_second = NETWORKS / benchmark.stats.stats.min
         benchmark.extra_info["networks_a_second"] = round(a_second)

@@ -66,7 +66,7 @@ def test_reading_a_sweep(benchmark: BenchmarkFixture, tmp_path: Path, blocks: in
         run_sweep(FakeDevice(), FakeBackend(), TARGET, ListPlanner(work), plan, store)
 
     with SweepStore.open(tmp_path / "a") as store:
-        found = benchmark(store.measurements)
+        measurements = benchmark(store.measurements)
 
-    assert len(found) == len(known) + 2
-    assert all(np.isfinite(one.median_ms) for one in found)
+    assert len(measurements) == len(known) + 2
+    assert all(np.isfinite(measurement.median_ms) for measurement in measurements)

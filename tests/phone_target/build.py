@@ -145,8 +145,8 @@ def _run(argv: Sequence[str], limit_s: float, cwd: Path | None = None) -> str:
     except (OSError, subprocess.TimeoutExpired) as error:
         raise NoTargetError(f"{argv[0]}: {error}") from error
     if done.returncode != 0:
-        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-        raise NoTargetError(f"{Path(argv[0]).name} exited with {done.returncode}: {said}")
+        message = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
+        raise NoTargetError(f"{Path(argv[0]).name} exited with {done.returncode}: {message}")
     return done.stdout
 
 

@@ -41,10 +41,10 @@ class Helper:
 
     def expect(self, word: str) -> None:
         """Wait for its next line, which is `word`; `NoTargetError` with its last words if not."""
-        said = self._line()
-        if said != word:
+        line = self._line()
+        if line != word:
             log = self._log.read_text(errors="replace").splitlines()
-            raise NoTargetError(f"the phone's namespaces: {(log or [said or 'no answer'])[-1]}")
+            raise NoTargetError(f"the phone's namespaces: {(log or [line or 'no answer'])[-1]}")
 
     def tell(self, word: str) -> None:
         """Send a word, and wait until it is done."""

@@ -72,16 +72,16 @@ class Programs:
 
     def processes(self) -> list[int]:
         """All that were started and are still there, with what they started."""
-        found = []
+        matching = []
         with self._lock:
             alive: set[int] = set()
             for pid in psutil.pids():
                 with suppress(ProcessLookupError, PermissionError):
                     if os.getsid(pid) in self._sessions and _runs(pid):
-                        found.append(pid)
+                        matching.append(pid)
                         alive.add(os.getsid(pid))
             self._sessions &= alive
-        return found
+        return matching
 
     def kill_all(self) -> None:
         """As a daemon's end or a reboot does it."""

@@ -137,8 +137,8 @@ def test_adb_reads_the_banner(attached: Attached) -> None:
 
 
 def test_shell_has_status_outputs_apart_and_input(attached: Attached) -> None:
-    said = attached.shell("getprop ro.product.model; echo no >&2; exit 7")
-    assert said == (7, b"Pixel 2\n", b"no\n")
+    completed = attached.shell("getprop ro.product.model; echo no >&2; exit 7")
+    assert completed == (7, b"Pixel 2\n", b"no\n")
     data = bytes(range(256)) * 999
     assert attached.shell("cat; echo end", stdin=data) == (0, data + b"end\n", b"")
     paths = attached.shell("cd /data/local/tmp && pwd; ls -d /sys/class/thermal/*0")
@@ -164,7 +164,7 @@ def test_files_go_both_ways(attached: Attached, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("/data/local/tmp/x", "remote write failed: No space left on device"),
         ("/data/x", "remote couldn't create file: Permission denied"),
@@ -172,13 +172,13 @@ def test_files_go_both_ways(attached: Attached, tmp_path: Path) -> None:
     ],
 )
 def test_files_that_cannot_be_written(
-    attached: Attached, tmp_path: Path, path: str, said: str
+    attached: Attached, tmp_path: Path, path: str, message: str
 ) -> None:
     (tmp_path / "source").write_bytes(bytes(200_000))
     attached.phone.fill_disk()
     refused = attached("push", str(tmp_path / "source"), path)
     assert refused.returncode == 1
-    assert said in (refused.stderr + refused.stdout).decode()
+    assert message in (refused.stderr + refused.stdout).decode()
     assert not (attached.phone.root / path[1:]).exists()
     attached.phone.free_disk()
     pushed = attached("push", str(tmp_path / "source"), "/data/local/tmp/x")
@@ -253,17 +253,17 @@ def test_a_real_server_gives_its_phone_by_transport_id(
         monkeypatch.setenv("ADB_SERVER_SOCKET", place)
         with PocketPhone(tmp_path / "phone", "pixel2", OPEN_DAEMON) as phone:
             adb("connect", f"127.0.0.1:{phone.port}")
-            found = listed()
-            assert found is not None
-            (one,) = found
-            assert (one.serial, one.state, one.model) == (
+            devices = listed()
+            assert devices is not None
+            (device,) = devices
+            assert (device.serial, device.state, device.model) == (
                 f"127.0.0.1:{phone.port}",
                 "ready",
                 "Pixel 2",
             )
 
             connection = AdbConnection.connect(
-                Address.parse(f"adb:transport_id:{one.transport_id}")
+                Address.parse(f"adb:transport_id:{device.transport_id}")
             )
 
             assert connection.run(["getprop", "ro.product.model"]).text == "Pixel 2"

@@ -172,8 +172,8 @@ def test_a_damaged_operator_is_refused() -> None:
 
 def test_quantised_operators_are_of_a_kind_of_their_type(tmp_path: Path) -> None:
     path = save_quantised(tmp_path / "net.onnx")
-    found = cut_of(path, x=weight(8, 16))
-    kinds = {operator.kind for operator, _ in found.operators}
+    result = cut_of(path, x=weight(8, 16))
+    kinds = {operator.kind for operator, _ in result.operators}
     assert {"QuantizeLinear uint8", "DequantizeLinear uint8"} <= kinds
-    for _, file in found.operators:
+    for _, file in result.operators:
         OnnxBackend().load_model_file(file, TARGET)

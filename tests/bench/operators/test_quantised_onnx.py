@@ -73,12 +73,12 @@ def test_each_operator_runs_by_itself_and_is_of_a_quantised_kind(network: Path, 
     path = quantised(network, form)
     tools = tools_of("onnx")
 
-    found = tools.cut(ModelFile(path=path, name=path.name), 1)
+    result = tools.cut(ModelFile(path=path, name=path.name), 1)
 
-    assert found.uncut == {}
-    for _, file in found.operators:
+    assert result.uncut == {}
+    for _, file in result.operators:
         OnnxBackend().load_model_file(file, TARGET)
-    products = [operator for operator, _ in found.operators if operator.macs]
+    products = [operator for operator, _ in result.operators if operator.macs]
     assert sorted(operator.macs for operator in products) == [64 * 10, 4 * 8 * 8 * 3 * 9]
     assert all(NARROW & set(operator.kind.split()) for operator in products)
 

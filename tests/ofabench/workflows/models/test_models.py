@@ -154,8 +154,8 @@ def test_tflite_files_are_predicted_from_their_measured_operators(
     assert "4 operators, 2 models" in capsys.readouterr().out
     save_products(tmp_path / "other.onnx", 32)
     new = save_tflite_products(tmp_path / "new.tflite", 64, tail="LOGISTIC")
-    asked = [str(files[0]), str(new), str(tmp_path / "other.onnx")]
-    assert cli.main(["predict", *asked, "--latency", out, "--json"]) == 2
+    arguments = [str(files[0]), str(new), str(tmp_path / "other.onnx")]
+    assert cli.main(["predict", *arguments, "--latency", out, "--json"]) == 2
     result = json.loads(capsys.readouterr().out)
     known, partly = result["models"]["m32.tflite"], result["models"]["new.tflite"]
     assert known["coverage"] == 1

@@ -100,9 +100,9 @@ def test_a_search_by_an_int8_predictor_limits_int8_weights(
     limits = "--latency", str(files / "int8.parquet"), "--max-latency-ms", "1000"
 
     # The weights of the smallest network take 122 kB in int8 and 459 kB in float32.
-    found = result_of(files, *limits, "--max-size-bytes", "200k")
+    result = result_of(files, *limits, "--max-size-bytes", "200k")
 
-    assert found["predictions"]["model size"] <= 200e3
+    assert result["predictions"]["model size"] <= 200e3
     assert "accuracies are predicted for fp32" in capsys.readouterr().err
     assert search(files, *limits, "--max-size-bytes", "200k", "--precision", "fp32") == 2
     refused = capsys.readouterr().err
