@@ -11,7 +11,12 @@ from bench.protocol.device import ReplicatePlan
 from bench.reading import from_plain
 
 SPARE_SHARE = 0.3
-_FILE_NAMES = {"replicates": "loads", "rounds": "passes", "samples": "calls"}
+_FILE_NAMES = {
+    "replicates": "loads",
+    "rounds": "passes",
+    "samples": "calls",
+    "requested": "asked",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,8 +24,8 @@ class SweepPlan:
     """How a sweep is measured; equal plans on the fake device give equal samples.
 
     `memory_bytes` limits the memory of a replicate's models; None means half of what is free when
-    groups are formed. `asked` is what the user wants measured, in words: a resume that wants
-    something else is refused.
+    groups are formed. `requested` has the options that decide what is measured, as text: a resume
+    with others is refused.
     """
 
     replicates: int = 6
@@ -29,7 +34,7 @@ class SweepPlan:
     seed: int = 0
     group_s: float = 60.0  # approximate time of one replicate of one group
     memory_bytes: int | None = None
-    asked: tuple[tuple[str, str], ...] = ()
+    requested: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("replicates", "rounds", "samples"):
@@ -37,7 +42,7 @@ class SweepPlan:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
         if not (math.isfinite(self.group_s) and self.group_s > 0):
             raise InputError(f"group_s must be a time above 0 s, got {self.group_s}")
-        object.__setattr__(self, "asked", tuple(sorted((k, v) for k, v in self.asked)))
+        object.__setattr__(self, "requested", tuple(sorted((k, v) for k, v in self.requested)))
 
     @property
     def max_rounds(self) -> int:
@@ -69,4 +74,4 @@ class SweepPlan:
 
     def _flat(self) -> dict[str, Any]:
         flat = asdict(self)
-        return {**flat, **dict(flat.pop("asked")), "asked": None}
+        return {**flat, **dict(flat.pop("requested")), "requested": None}

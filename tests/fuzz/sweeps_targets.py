@@ -20,7 +20,7 @@ from bench.timing.plan import SweepPlan
 from tests.fuzz.target import FuzzTarget, file_of, scratch_folder
 
 TARGET = Target(device="d", backend="fake", backend_version="1")
-PLAN = SweepPlan(replicates=2, rounds=2, samples=2, asked=(("space", "tiny"),))
+PLAN = SweepPlan(replicates=2, rounds=2, samples=2, requested=(("space", "tiny"),))
 COLUMNS = {
     "meta": ("name", "value"),
     "session": ("started_at", "forced", "facts", "wall_s"),

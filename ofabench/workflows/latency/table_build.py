@@ -100,7 +100,7 @@ def sweep_space(store: "SweepStore", name: str | None = None) -> StoredSpace:
     """Return the space of a sweep; `name` is that of its networks, if it has any."""
     from supernet.space.space import space_names
 
-    name = name or dict(store.plan.asked).get("space")
+    name = name or dict(store.plan.requested).get("space")
     toml = None if name in space_names() else store.space_toml
     return stored_space({"space": name, "space_toml": toml}, "the sweep")
 
@@ -110,7 +110,7 @@ def _blocks(
 ) -> "LatencyTable":
     from latency_models.tables.table import LatencyTable
 
-    facts, agreed = dict(store.plan.asked), sweep_space(store).agreed(space)
+    facts, agreed = dict(store.plan.requested), sweep_space(store).agreed(space)
     provenance: dict[str, Any] = {n: facts[n] for n in ("space", "device") if n in facts}
     if agreed is not None:
         provenance |= space_provenance(agreed)

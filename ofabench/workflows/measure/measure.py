@@ -167,7 +167,7 @@ def _store(path: Path, target: Target, place: _Place) -> "SweepStore":
         rounds=options.rounds,
         samples=options.burst,
         seed=options.seed,
-        asked=(("measured", "model files"),),
+        requested=(("measured", "model files"),),
     )
     if place.resume and path.exists():
         return SweepStore.resume(path, target, plan)

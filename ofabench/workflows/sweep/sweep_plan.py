@@ -62,12 +62,12 @@ def plan_of(options: SweepOptions, space: SearchSpace) -> SweepPlan:
         rounds=options.rounds_or_default,
         samples=options.burst,
         seed=options.seed,
-        asked=sweep_request_facts(options, space.name),
+        requested=sweep_request_facts(options, space.name),
     )
 
 
 def sweep_request_facts(options: SweepOptions, space: str) -> tuple[tuple[str, str], ...]:
-    """Return the request's options in words, for `SweepPlan.asked`."""
+    """Return the request's options in words, for `SweepPlan.requested`."""
     sizes = "all" if options.resolutions is None else ",".join(map(str, options.resolutions))
     blocks = "all" if options.blocks is None else str(options.blocks)
     return (

@@ -84,7 +84,7 @@ def test_the_default_plan_is_6_replicates_of_30_rounds_of_3_samples() -> None:
     plan = SweepPlan()
 
     assert (plan.replicates, plan.rounds, plan.samples, plan.group_s) == (6, 30, 3, 60.0)
-    assert (plan.seed, plan.memory_bytes, plan.asked) == (0, None, ())
+    assert (plan.seed, plan.memory_bytes, plan.requested) == (0, None, ())
 
 
 def test_disturbed_rounds_may_add_30_percent_of_rounds() -> None:
@@ -105,17 +105,21 @@ def test_each_replicate_of_each_group_has_a_seed_derived_from_the_plans() -> Non
 
 
 def test_a_plan_is_restored_from_json_and_describes_differences() -> None:
-    plan = SweepPlan(replicates=2, memory_bytes=5, asked=(("space", "tiny"), ("blocks", "all")))
+    plan = SweepPlan(replicates=2, memory_bytes=5, requested=(("space", "tiny"), ("blocks", "all")))
     data = plan.to_json()
 
     assert SweepPlan.from_json(data | {"asked": [["space", "tiny"], ["blocks", "all"]]}) == plan
     assert (data["loads"], data["passes"], data["calls"]) == (2, 30, 3)  # names of sweep files
-    assert plan.asked == (("blocks", "all"), ("space", "tiny"))
+    assert plan.requested == (("blocks", "all"), ("space", "tiny"))
     assert plan.difference(plan) == ""
-    other = replace(plan, replicates=3, asked=(("space", "mine"), ("blocks", "all")))
+    other = replace(plan, replicates=3, requested=(("space", "mine"), ("blocks", "all")))
     assert plan.difference(other) == "replicates 2 and not 3, space tiny and not mine"
-    assert plan.difference(replace(plan, asked=(("blocks", "all"),))) == "space tiny and not None"
-    with pytest.raises(InputError, match="a plan: more is an unknown key; expected one of asked, "):
+    assert (
+        plan.difference(replace(plan, requested=(("blocks", "all"),))) == "space tiny and not None"
+    )
+    with pytest.raises(
+        InputError, match="a plan: more is an unknown key; expected one of group_s, "
+    ):
         SweepPlan.from_json(data | {"more": 1})
     with pytest.raises(InputError, match="a plan: replicates is '1', expected a whole number"):
         SweepPlan.from_json(data | {"loads": "1"})

@@ -18,7 +18,7 @@ from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
 
 TARGET = Target(device="d", backend="fake", backend_version="1")
-PLAN = SweepPlan(replicates=2, rounds=2, samples=2, asked=(("space", "tiny"),))
+PLAN = SweepPlan(replicates=2, rounds=2, samples=2, requested=(("space", "tiny"),))
 WORK = [
     Workload(
         role="block", blocks=(BlockSpec(kind="max_pool", in_size=s, in_channels=8, out_channels=8),)
@@ -214,7 +214,7 @@ def test_another_target_or_plan_is_refused_and_nothing_changes(tmp_path: Path) -
     filled(path)
     before = snapshot(tmp_path)
     other_target = Target(device="d", backend="fake", backend_version="2")
-    other_plan = SweepPlan(replicates=2, rounds=3, samples=2, asked=(("space", "big"),))
+    other_plan = SweepPlan(replicates=2, rounds=3, samples=2, requested=(("space", "big"),))
 
     with pytest.raises(TargetMismatchError, match=r"holds a sweep of d/fake-1.*expected d/fake-2"):
         SweepStore.resume(path, other_target, PLAN)

@@ -61,7 +61,7 @@ class LoopTask:
             replicates=options.replicates * (DECIDING if deciding else 1),
             rounds=options.rounds,
             seed=self.job.options.seed,
-            asked=(("space", space), ("networks", "deciding" if deciding else "candidates")),
+            requested=(("space", space), ("networks", "deciding" if deciding else "candidates")),
         )
 
     def to_json(self) -> dict[str, Any]:

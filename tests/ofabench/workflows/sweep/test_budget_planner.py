@@ -142,7 +142,7 @@ def test_the_command_sweeps_within_a_budget(tmp_path: Path) -> None:
     assert run(tmp_path, "--budget", "6s") == 0
 
     with SweepStore.open(tmp_path / "s.sqlite") as store:
-        assert dict(store.plan.asked)["budget"] == "6 s"
+        assert dict(store.plan.requested)["budget"] == "6 s"
         assert store.measurements()
 
 

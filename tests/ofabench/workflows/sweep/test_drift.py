@@ -38,7 +38,7 @@ from tests.support.clocks import NOON_S, FakeClock
 
 TINY = SearchSpace.load("tiny")
 TARGET = make_target(FakeDevice(), FakeBackend())
-PLAN = SweepPlan(replicates=2, rounds=2, samples=2, asked=(("space", "tiny"),))
+PLAN = SweepPlan(replicates=2, rounds=2, samples=2, requested=(("space", "tiny"),))
 SESSION_S = 20.0
 
 

@@ -19,7 +19,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_predictors(tmp_path_factory.mktemp("predictors"))
 
 
-def asked(**options: Any) -> tuple[Sampling, str]:
+def sampling_with(**options: Any) -> tuple[Sampling, str]:
     return sampling_of(TrainOptions(**options), TINY, lambda line: None)
 
 
@@ -28,7 +28,7 @@ def digest(path: Path) -> str:
 
 
 def test_without_a_latency_limit_all_networks_are_trained() -> None:
-    sampling, called = asked()
+    sampling, called = sampling_with()
 
     assert (sampling, called) == (Sampling(), "")
 
@@ -36,7 +36,7 @@ def test_without_a_latency_limit_all_networks_are_trained() -> None:
 def test_each_latency_has_the_limit_of_its_place(files: Path) -> None:
     first, second = files / "p.parquet", files / "p2.parquet"
 
-    sampling, called = asked(latency=(first, second), max_latency_ms=(3, "1500us"))
+    sampling, called = sampling_with(latency=(first, second), max_latency_ms=(3, "1500us"))
 
     assert [(limit.name, limit.limit) for limit in sampling.limits] == [
         (TARGET.key, 3.0),
@@ -54,7 +54,7 @@ def test_each_latency_has_the_limit_of_its_place(files: Path) -> None:
 def test_a_focus_compares_by_the_first_and_needs_no_limit(files: Path) -> None:
     path = files / "p.parquet"
 
-    sampling, called = asked(latency=(path,), latency_focus="worst-up")
+    sampling, called = sampling_with(latency=(path,), latency_focus="worst-up")
 
     assert (sampling.limits, sampling.focus) == ((), "worst-up")
     assert sampling.costs is not None
@@ -65,4 +65,4 @@ def test_two_predictors_of_one_target_are_refused(files: Path) -> None:
     twice = (files / "p.parquet", files / "sure.parquet")
 
     with pytest.raises(InputError, match="two --latency have the same target"):
-        asked(latency=twice, max_latency_ms=(3, 2))
+        sampling_with(latency=twice, max_latency_ms=(3, 2))
