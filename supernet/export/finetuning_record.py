@@ -63,7 +63,8 @@ class FinetuningRecord:
             kept = f"the network after epoch {self.best_epoch} is the best"
         else:
             kept = "no epoch was better than the start, which is kept"
-        sentences = [f"Fine-tuned on {self.data} for {self.epochs} epochs{taught}; {kept}."]
+        duration = f"{self.epochs} epoch{'s' * (self.epochs > 1)}"
+        sentences = [f"Fine-tuned on {self.data} for {duration}{taught}; {kept}."]
         after = format_share(self.after, self.after_interval)
         on = f"On {self.images} validation images, which chose the epoch"
         interval, gain = self.before_interval, self.gain_interval

@@ -70,6 +70,14 @@ def load_tensors(path: Path, *, what: str) -> tuple[dict[str, Any], dict[str, Te
     return metadata, groups
 
 
+def kind_of(path: Path) -> str:
+    """Return the kind of a file of `save_tensors`; "" where it is another file."""
+    try:
+        return _header(read_bytes(path)).get("what", "")
+    except (*VALUE_DAMAGE, FileError):
+        return ""
+
+
 def _header(content: bytes) -> dict[str, str]:
     """Return the metadata; `ValueError`, `KeyError` or `TypeError` if it is no safetensors file."""
     length = int.from_bytes(content[:_LENGTH_BYTES], "little")

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from bench.errors import FileError, InputError
@@ -27,10 +28,12 @@ from supernet.data.batch_stream import Source as TrainingSource
 from supernet.data.open_data import Data, open_data
 from supernet.data.parts import DataParts
 from supernet.data.torch_dataset import TorchData
+from supernet.export.network_file import WHAT as SUB_NETWORK
 from supernet.export.network_file import StandaloneNetwork
 from supernet.space.space import SearchSpace
 from supernet.train import trainer
 from supernet.train.checkpoint import FINE_TUNING, Recipe, load_checkpoint
+from supernet.train.checkpoint import WHAT as SUPERNET
 from supernet.train.distributed import Ranks
 from supernet.train.init_record import InitRecord
 from supernet.train.recalibrate import CALIBRATION_IMAGES
@@ -43,6 +46,7 @@ from supernet.train.single_network import (
     weights_digest,
 )
 from supernet.train.validation import LEAST_IMAGES, SingleNetworkValidation
+from supernet.weights.tensor_file import kind_of
 
 _LOG = logging.getLogger(__name__)
 
@@ -133,7 +137,7 @@ class _Task:
     record: InitRecord
     options: FinetuneOptions
 
-    @property
+    @cached_property
     def validation(self) -> SingleNetworkValidation:
         """Validation on all validation images."""
         size = self.space.resolutions[0]
@@ -143,6 +147,7 @@ class _Task:
 
 def _open(network: Source, data: Data | None, pick: int | None, options: FinetuneOptions) -> _Task:
     """Open network and images, and check that they fit each other."""
+    _check_kind(network)
     # A supernet's sub-network gets its statistics from these images.
     calibration = data if isinstance(network, tuple) else None
     extracted = open_network(network, calibration, pick=pick, images=False)
@@ -186,6 +191,18 @@ def _open(network: Source, data: Data | None, pick: int | None, options: Finetun
         record=record,
         options=options,
     )
+
+
+def _check_kind(network: Source) -> None:
+    """Raise `InputError` where a supernet has no architecture, or a sub-network has one."""
+    if isinstance(network, str | Path) and kind_of(Path(network)) == SUPERNET:
+        raise InputError(
+            f"{network} is a supernet: give --arch, the network to fine-tune (a search's result, "
+            "an archs file, or one of the words largest, smallest)"
+        )
+    file = network[0] if isinstance(network, tuple) and network else None
+    if isinstance(file, str | Path) and kind_of(Path(file)) == SUB_NETWORK:
+        raise InputError(f"{file} is one network already: leave --arch out")
 
 
 def _images(extracted: ExtractedNetwork, data: Data | None) -> Data:
