@@ -1,4 +1,4 @@
-"""`ofabench cost`, from a checkpoint that tells what it used."""
+"""`ofabench cost`, from a checkpoint with its usage of time and energy."""
 
 import json
 from pathlib import Path
@@ -32,7 +32,7 @@ USAGE = tuple(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A trained supernet that tells what it used, and one that does not."""
+    """Write a trained supernet with its usage, and one without."""
     folder = tmp_path_factory.mktemp("cost")
     space = SearchSpace.load("tiny")
     recipe = Recipe(space=space, schedule=Schedule.from_toml(IMPORTED), data="digits")

@@ -45,7 +45,7 @@ Fails = Callable[..., str]
 @pytest.fixture
 def fails(capsys: pytest.CaptureFixture[str]) -> Fails:
     def run(*argv: object) -> str:
-        """Run what must exit 2 with one line, and give the line."""
+        """Run a command that must exit 2 with one line; return the line."""
         capsys.readouterr()
         try:
             code: object = cli.main([str(item) for item in argv])

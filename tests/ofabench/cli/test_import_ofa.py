@@ -1,4 +1,4 @@
-"""`ofabench import-ofa`: from a file of OFA's to a supernet of ours, or one line and nothing."""
+"""`ofabench import-ofa`: a supernet from a file of OFA's, or a one-line error without a file."""
 
 from pathlib import Path
 

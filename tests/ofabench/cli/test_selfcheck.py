@@ -1,4 +1,4 @@
-"""`ofabench selfcheck`: a folder that tells all, and a device that computes nonsense."""
+"""`ofabench selfcheck`: its folder, and a device with wrong outputs."""
 
 import json
 from pathlib import Path

@@ -27,7 +27,7 @@ def sweep(out: Path, *more: str) -> int:
 
 
 def fails(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """Run a command that must exit 2, and give its one line."""
+    """Run a command that must exit 2; return its error line."""
     try:
         code: object = cli.main(list(arguments))
     except SystemExit as stopped:  # argparse's way to refuse
@@ -248,7 +248,7 @@ sys.exit(cli.main(sys.argv[2:]))
 
 
 def start(out: Path, *more: str, limit_bytes: int = -1) -> "subprocess.Popen[str]":
-    """Run a sweep in a process of its own; no file of it may grow above `limit_bytes`."""
+    """Run a sweep in a separate process, whose files are limited to `limit_bytes`."""
     return subprocess.Popen(
         [sys.executable, "-c", RUN, str(limit_bytes), "sweep", *FAKE, *more, "--out", str(out)],
         cwd=ROOT,

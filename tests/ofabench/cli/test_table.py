@@ -29,7 +29,7 @@ def sweep(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fails(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
-    """Run what must exit 2 with one line, and give the line."""
+    """Run a command that must exit 2 with one line; return the line."""
     capsys.readouterr()
     try:
         code: object = cli.main(["table", *argv])

@@ -234,7 +234,7 @@ def test_a_repeat_stands_beside_the_first(model: Path, capsys: pytest.CaptureFix
     assert both == first
     assert again["measured"] != first["measured"]
     assert "repeat 1 (the first measurement counts)" in capsys.readouterr().out
-    # Another question begins a file of its own.
+    # Other options need another file.
     assert verify(model, latency, "--out", str(out), "--tolerance", "0.5") == 0
     assert "repeats" not in json.loads(out.read_text())
     out.write_text("mine")

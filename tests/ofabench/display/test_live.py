@@ -331,7 +331,7 @@ def test_a_sweep_on_a_real_terminal(tmp_path: Path) -> None:
 
 
 def _read_all(descriptor: int) -> str:
-    """Read a terminal until the other end is closed, which Linux tells by an error."""
+    """Read a terminal until the other end is closed, which Linux reports as an error."""
     parts = []
     try:
         while part := os.read(descriptor, 4096):

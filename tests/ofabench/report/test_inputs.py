@@ -1,4 +1,4 @@
-"""What a report takes, told by content; and what it refuses in a line."""
+"""Inputs of a report: recognised by content, or refused in one line."""
 
 import json
 import shutil
@@ -153,7 +153,7 @@ def test_a_search_is_read_with_its_accuracy_bounds_and_history() -> None:
     assert [evaluated for evaluated, _ in network.history] == [
         50,
         90,
-    ]  # at 10 nothing was found yet
+    ]  # at 10 there was no network yet
     assert list(network.latencies()) == [runs.FAKE.key, runs.PHONE.key]
 
 
@@ -228,7 +228,7 @@ def test_a_damaged_verification_is_refused_or_still_shown(
 
     code = cli.main(["report", str(path), "--out", str(out)])
 
-    if "arch" in changed:  # no picture needs it: it is told as it stands
+    if "arch" in changed:  # no chart needs it: it is shown unchanged
         assert code == 0
         return
     assert code == 2

@@ -39,21 +39,21 @@ def test_a_bundle_stays_in_the_cache_and_its_parts_are_logged(
 ) -> None:
     options = BundleOptions(debs=tmp_path / "debs", compiler="zig")
     with caplog.at_level(logging.INFO, "ofabench"):
-        made = build_phone_bundle(options)
+        bundle = build_phone_bundle(options)
 
-    assert made.folder == tmp_path / "kept"
-    assert made.sizes_bytes == {"runner": 7}
-    assert made.to_dict()["folder"] == str(tmp_path / "kept")
-    assert made.to_dict()["litert_version"] == "2.3"
+    assert bundle.folder == tmp_path / "kept"
+    assert bundle.sizes_bytes == {"runner": 7}
+    assert bundle.to_dict()["folder"] == str(tmp_path / "kept")
+    assert bundle.to_dict()["litert_version"] == "2.3"
     assert caplog.messages == [f"building for arm64-v8a with {tmp_path}/debs by zig"]
 
 
 def test_a_copy_is_made_where_it_is_wanted_and_never_over_another(tmp_path: Path) -> None:
     out = tmp_path / "copy"
 
-    made = build_phone_bundle(BundleOptions(abi="x86_64", out=out))
+    bundle = build_phone_bundle(BundleOptions(abi="x86_64", out=out))
 
-    assert made.folder == out
+    assert bundle.folder == out
     assert (out / "runner").read_bytes() == b"1234567"
     with pytest.raises(FileError, match="copy exists; name a folder that does not"):
         build_phone_bundle(BundleOptions(out=out))

@@ -37,12 +37,12 @@ def table(first: int, last: int, slower: float = 1.0) -> NetworksTable:
 
 def test_a_table_carries_a_space_that_is_not_shipped() -> None:
     text = TINY.text.replace('name = "tiny"', 'name = "mine"')
-    made = replace(table(0, 3), space="gone.toml", provenance={"space_toml": text})
+    stored = replace(table(0, 3), space="gone.toml", provenance={"space_toml": text})
     mine = SearchSpace.from_toml(text)
 
-    assert space_of(made, None) == space_of_table(made) == mine
-    assert space_of(made, "tiny") == TINY  # what is asked for comes first
-    lost = replace(made, provenance={})
+    assert space_of(stored, None) == space_of_table(stored) == mine
+    assert space_of(stored, "tiny") == TINY  # an explicit space comes first
+    lost = replace(stored, provenance={})
     assert space_of_table(lost) is None
     with pytest.raises(FileError, match=r"gone\.toml"):
         space_of(lost, None)

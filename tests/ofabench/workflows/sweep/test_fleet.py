@@ -42,7 +42,7 @@ class Watched(NoProgress):
         self.steps += steps
 
     def say(self, line: str) -> None:
-        self._log.said.append(line)
+        self._log.notes.append(line)
 
     def end(self, how: str) -> None:
         self.ended = how
@@ -54,7 +54,7 @@ class Log:
     def __init__(self) -> None:
         self.members: dict[str, Watched] = {}
         self.started = threading.Semaphore(0)
-        self.said: list[str] = []
+        self.notes: list[str] = []
 
     def member(self, name: str) -> MemberWatcher:
         self.members[name] = Watched(self)

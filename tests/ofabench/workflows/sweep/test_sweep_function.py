@@ -1,4 +1,4 @@
-"""A sweep from Python: what it gives, what it refuses, how it goes on after an interruption."""
+"""A sweep from Python: its results, refused inputs, and resuming after an interruption."""
 
 import json
 import subprocess

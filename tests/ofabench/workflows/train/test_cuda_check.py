@@ -1,4 +1,4 @@
-"""A GPU that is not there, or is full, is one line."""
+"""A missing or full GPU is refused in one line."""
 
 import pytest
 import torch

@@ -41,7 +41,7 @@ def supernet(tmp_path_factory: pytest.TempPathFactory) -> SuperNet:
 
 @pytest.fixture
 def measured(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
-    """Codes in the order in which they are measured; each accuracy is made up, by the depth."""
+    """Codes in the order of measurement; each accuracy is simulated from the depth."""
     seen: list[tuple[int, ...]] = []
 
     def made_up(supernet: Any, codes: Any, *rest: Any) -> Iterator[tuple[int, Score]]:
@@ -115,7 +115,7 @@ def fitted(supernet: SuperNet, measured: list[tuple[int, ...]]) -> FittedAccurac
 
 
 def test_a_predictor_is_fitted_and_searched_with(fitted: FittedAccuracies, tmp_path: Path) -> None:
-    """What was made up is a sum over choices, which a kernel finds: deep, with large kernels."""
+    """The simulated accuracies are a sum over choices, which a kernel model fits exactly."""
     assert fitted.predict(ENDS) == pytest.approx([0.63, 0.8], abs=0.02)
     assert fitted.predict(MICRO.encode(ENDS)).tolist() == fitted.predict(ENDS).tolist()
     data = json.loads(json.dumps(fitted.to_dict()))

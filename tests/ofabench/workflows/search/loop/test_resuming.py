@@ -33,7 +33,7 @@ LIMIT = 0.3
 
 
 def measured(search: MeasuredSearch) -> dict[str, Any]:
-    """All that was measured, but where it is kept and when it was decided."""
+    """Return all measurements, without their paths and times."""
     values: dict[str, Any] = search.to_dict()["measured"]
     tries = [{**item, "measured_at": ""} for item in (values.pop("deciding"), *values.pop("tries"))]
     return {"tries": tries, **{name: item for name, item in values.items() if name != "folder"}}
