@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--budget", default="3m", help="of each sweep")
     parser.add_argument("--limits", type=int, default=8)
-    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--int8", action="store_true", help="also the front of int8 files")
     parser.add_argument("--force", action="store_true", help="for tries on a busy machine")
     options = parser.parse_args()
