@@ -96,3 +96,20 @@ def test_a_shape_of_an_unknown_input_names_the_inputs(
     assert cli.main(argv) == 2
     message = "--shape names the input 'c', the inputs are a, b: name one of them"
     assert message in capsys.readouterr().err
+
+
+def test_a_file_that_the_runner_refuses_is_named_and_the_others_are_measured(
+    phone: PocketPhone, models: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    node = files.Node(op="CUSTOM", inputs=["x"], outputs=["y"], custom="Nowhere")
+    graph = files.Graph(tensors={"x": (2, 4), "y": (2, 4)}, nodes=[node])
+    custom = files.save_tflite(tmp_path / "custom.tflite", graph)
+    paths = [models[0], str(custom), models[3]]
+
+    status = cli.main(["measure", *paths, "--device", phone.address, *QUICK, "--json"])
+
+    assert status == 2
+    data = json.loads(capsys.readouterr().out)
+    assert [model["file"] for model in data["models"]] == ["tokens.tflite", "image.tflite"]
+    assert list(data["failures"]) == ["custom.tflite"]
+    assert "the device cannot run it: LiteRT cannot" in data["failures"]["custom.tflite"]

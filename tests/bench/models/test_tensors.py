@@ -117,3 +117,20 @@ def test_values_are_checked_by_name_and_type() -> None:
 def drawn(dtype: str) -> np.ndarray[Any, Any]:
     tensor = InputTensor(name="x", dtype=dtype, shape=(50, 100))
     return random_values([tensor], np.random.default_rng(0))["x"]
+
+
+@pytest.mark.parametrize(
+    ("shape", "is_fixed"),
+    [
+        ((1, 4), True),
+        ((0,), True),
+        ((), True),
+        ((-1, 4), False),
+        (("n", 4), False),
+        ((None,), False),
+    ],
+)
+def test_a_shape_is_fixed_where_every_dimension_is_a_number(
+    shape: tuple[int | str | None, ...], is_fixed: bool
+) -> None:
+    assert InputSpec(name="x", dtype="float32", shape=shape).is_fixed == is_fixed

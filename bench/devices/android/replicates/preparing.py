@@ -33,9 +33,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreparedReplicate:
-    """A replicate's files are on the phone: the command to start, and the bytes sent."""
+    """A replicate's files are on the phone: the command to start, and the bytes sent.
+
+    `models` are the workloads' files in the job.
+    """
 
     argv: tuple[str, ...]
+    models: tuple[str, ...]
     sent_bytes: int
 
 
@@ -145,7 +149,9 @@ def _prepare(  # noqa: PLR0913, PLR0917
         values=placed.values,
     )
     sent_bytes += placed.sent_bytes + push_missing(connection, WORK, {JOB: job.text().encode()})
-    return PreparedReplicate(argv=run_argv(phone, [f"../{JOB}"]), sent_bytes=sent_bytes)
+    return PreparedReplicate(
+        argv=run_argv(phone, [f"../{JOB}"]), models=placed.models, sent_bytes=sent_bytes
+    )
 
 
 def run_argv(phone: Phone, arguments: Sequence[str]) -> tuple[str, ...]:

@@ -18,9 +18,10 @@ from bench.devices.android.replicates.preparing import (
 from bench.devices.android.replicates.runner_session import (
     LoadingReport,
     RunnerProcess,
+    RunnerRefusalError,
     share_whole,
 )
-from bench.errors import DeviceLostError
+from bench.errors import DeviceError, DeviceLostError, UnrunnableError
 from bench.protocol.backend import Backend
 from bench.protocol.device import Facts, ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
@@ -57,7 +58,10 @@ class PhoneReplicates:
             _runner(connection, prepared) as process,
         ):
             runner = RunnerProcess(process, len(work), plan.samples, self._clock_s)
-            loaded = runner.load(lambda: None)
+            try:
+                loaded = runner.load(lambda: None)
+            except RunnerRefusalError as error:
+                raise _refused(error, work, prepared) from error
             self._report_partial_models(work, loaded)
             facts = {
                 "load_setup_s": round(self._clock_s() - began_s, 3),
@@ -122,6 +126,19 @@ def _runner(connection: Connection, prepared: PreparedReplicate) -> Iterator[Pro
             if process.status is None:
                 with suppress(DeviceLostError):
                     end_runner(connection)
+
+
+def _refused(
+    error: RunnerRefusalError, work: Sequence[Workload], prepared: PreparedReplicate
+) -> DeviceError:
+    """Return `UnrunnableError` where the runner refuses a model file of any origin, else `error`.
+
+    A block that it refuses is no fault of the block's: such a replicate is not measured.
+    """
+    for place, (workload, model) in enumerate(zip(work, prepared.models, strict=True)):
+        if workload.file and error.file.endswith(model):
+            return UnrunnableError(error.reason, place=place)
+    return error
 
 
 def loading_facts(loaded: LoadingReport) -> Facts:

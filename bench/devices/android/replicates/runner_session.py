@@ -38,6 +38,16 @@ EXIT_BAD_INPUT, EXIT_RUNTIME = 3, 4
 SIGNALLED = 128  # and above: ended by a signal
 
 
+class RunnerRefusalError(DeviceError):
+    """The runner ended with an error; `file` is the file it names, or empty."""
+
+    def __init__(self, reason: str, *, file: str) -> None:
+        named = f" ({file})" if file else ""
+        super().__init__(f"the runner cannot measure this replicate: {reason}{named}")
+        self.reason = reason
+        self.file = file
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadingReport:
     """The runner's report before its first round; times in seconds."""
@@ -154,7 +164,7 @@ class RunnerProcess:
                 raise self._ended()
             event = parse_line(line)
             if isinstance(event, RunnerFailed):
-                raise DeviceError(_failure(event))
+                raise RunnerRefusalError(event.what, file=event.file)
             if event is not None:
                 return event
 
@@ -176,8 +186,3 @@ class RunnerProcess:
 def share_whole(whole: Sequence[bool]) -> float:
     """Return the share of the models that XNNPACK runs as a whole."""
     return sum(whole) / len(whole) if whole else 1.0
-
-
-def _failure(event: RunnerFailed) -> str:
-    file = f" ({event.file})" if event.file else ""
-    return f"the runner cannot measure this replicate: {event.what}{file}"
