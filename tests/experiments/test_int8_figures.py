@@ -13,7 +13,8 @@ def test_a_front_is_read_at_the_accuracies_of_the_plain_one() -> None:
 
     # At 70 % 5 / 10; at 75 %, half of the way, sqrt(5 * 20) / 40 = 0.25; 90 % is not reached.
     assert ratios(plain, other) == (
-        "the same accuracy in 0.35 times the latency of the plain front (0.25 to 0.50, 2 accuracies)"
+        "the same accuracy in 0.35 times the latency of the plain front "
+        "(0.25 to 0.50, 2 accuracies)"
     )
 
 
