@@ -19,6 +19,7 @@ from supernet.accuracy.quantised import Quantiser
 from supernet.data.dataset import Dataset, Score, resize, score
 from supernet.space.codes import Codes
 from supernet.space.space import ArchConfig, SearchSpace
+from supernet.train.recalibrate import BATCH as RECALIBRATION_BATCH
 from supernet.train.recalibrate import channels_last, recalibrate
 from supernet.weights.model import SuperNet
 
@@ -138,7 +139,7 @@ def _correct(  # noqa: PLR0913, PLR0917 - a network, its images, and how it is r
 ) -> NDArray[np.float64]:
     """Return 1 for each image that `arch` classifies correctly, else 0; (n,)."""
     network = channels_last(supernet.extract(arch))
-    recalibrate(network, training)
+    recalibrate(network, training, min(RECALIBRATION_BATCH, len(training)))
     if quantiser is not None:
         blocks = supernet.space.blocks(arch)
         predicted = quantiser.classes(network.cpu().eval(), blocks, training, images)

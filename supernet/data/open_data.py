@@ -1,7 +1,7 @@
 """Open a data set by its name, or a folder of images by its path."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Literal, overload
 
@@ -14,11 +14,21 @@ from supernet.data.parts import DataParts, ImageNeeds
 from supernet.data.torch_dataset import PREFIX, TorchData, open_torch_data
 from supernet.data.torch_item import MapDataset
 
-Data = str | Path | MapDataset | tuple[MapDataset, MapDataset] | TorchData | DataParts
+Data = (
+    str
+    | Path
+    | MapDataset
+    | tuple[MapDataset, MapDataset]
+    | Mapping[str, MapDataset]
+    | TorchData
+    | DataParts
+)
 """A data set's name, a folder of images, torch Datasets, or parts that are already open.
 
-A pair of torch Datasets is for training and validation.
+A pair of torch Datasets is for training and validation; a mapping has the keys train and, where
+given, validation and test.
 """
+_PART_NAMES = ("train", "validation", "test")
 
 _DATASETS: dict[str, Callable[[int], DatasetParts]] = {"digits": open_digits}
 
@@ -97,12 +107,28 @@ def _parts(data: Data, space: ImageNeeds, workers: int | None) -> DataParts:
         data = TorchData(train=data, workers=workers or 0)
     if isinstance(data, tuple) and len(data) == 2:
         data = TorchData(train=data[0], validation=data[1], workers=workers or 0)
+    if isinstance(data, Mapping):
+        data = _from_mapping(data, workers or 0)
     if isinstance(data, TorchData):
         return open_torch_data(data, space)
     if not hasattr(data, "train_source"):
         raise InputError(
             f"the data is a {type(data).__name__}, expected the name of a data set, a folder of "
-            "images, a torch Dataset of (image, label), a pair of them (training, validation), or "
-            "a TorchData"
+            "images, a torch Dataset of (image, label), a pair of them (training, validation), a "
+            "mapping of them, or a TorchData"
         )
     return data
+
+
+def _from_mapping(data: Mapping[str, MapDataset], workers: int) -> TorchData:
+    if "train" not in data or not set(data) <= set(_PART_NAMES):
+        raise InputError(
+            f"the data has the parts {', '.join(map(str, data)) or 'none'}, expected train and, "
+            "where given, validation and test"
+        )
+    return TorchData(
+        train=data["train"],
+        validation=data.get("validation"),
+        test=data.get("test"),
+        workers=workers,
+    )

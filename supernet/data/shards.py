@@ -121,7 +121,8 @@ def list_shards(root: Path, seed: int) -> FolderFiles:
     """
     check_extra("webdataset", "WebDataset shards need")
     names = _class_names(root)
-    train, test = (_list_part(root, part, names) for part in ("train", "val"))
+    shards = [_shards_of(root, part) for part in ("train", "val")]
+    train, test = (_list_part(root, each, names) for each in shards)
     if names is None:
         count = 1 + max(int(part.labels.max()) for part in (train, test))
         names = tuple(map(str, range(count)))
@@ -136,10 +137,7 @@ def list_shards(root: Path, seed: int) -> FolderFiles:
     return hold_out(shuffled(train, seed), shuffled(test, seed), seed)
 
 
-def _list_part(root: Path, part: str, names: tuple[str, ...] | None) -> ShardFiles:
-    shards = _shards_of(root, part)
-    if not shards:
-        raise InputError(f"{printable(root)} has no {part} shards; expected {LAYOUT}")
+def _list_part(root: Path, shards: tuple[Path, ...], names: tuple[str, ...] | None) -> ShardFiles:
     samples: list[_Sample] = []
     for group in in_order(_read_shard, ([shard] for shard in shards), workers=default_workers()):
         samples += group[0]
@@ -166,7 +164,10 @@ def _shards_of(root: Path, part: str) -> tuple[Path, ...]:
     """Return the tar files of a part, sorted: those of its folder, or those named after it."""
     own = sorted((root / part).glob("*.tar"))
     pattern = re.compile(rf"(?<![a-z]){part}(?![a-z])")
-    return tuple(own or [path for path in sorted(root.glob("*.tar")) if pattern.search(path.stem)])
+    shards = own or [path for path in sorted(root.glob("*.tar")) if pattern.search(path.stem)]
+    if not shards:
+        raise InputError(f"{printable(root)} has no {part} shards; expected {LAYOUT}")
+    return tuple(shards)
 
 
 def _class_names(root: Path) -> tuple[str, ...] | None:

@@ -25,9 +25,10 @@ FEWEST = 2  # items of an evaluation part: the error of an accuracy needs two
 class TorchData:
     """Map-style torch Datasets whose items are (image, label).
 
-    An image is a square tensor (channels, side, side), uint8 or float (1.0 corresponds to 255), or
-    a Pillow image of mode L or RGB. All images of a Dataset have one size and type, and are resized
-    to the networks' resolutions. A label is a whole number from 0.
+    An image is a square tensor (channels, side, side) or NumPy array (side, side, channels), uint8
+    or float (1.0 corresponds to 255), or a Pillow image of mode L or RGB. All images of a Dataset
+    have one size and type, and are resized to the networks' resolutions. A label is a whole number
+    from 0.
 
     A tenth of `train`, drawn by `seed`, is held out for each of `validation` and `test` that is not
     given. Give both where `train` augments its images, since held-out items are augmented too.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset, IterableDataset
 
@@ -63,7 +64,10 @@ def read_item(
 
 def _image(value: Any, origin: str) -> Tensor:
     """Return the image as uint8 or float32 (c, side, side); `InputError` where it is not one."""
-    image: Tensor = value if isinstance(value, Tensor) else _from_pillow(value, origin)
+    if isinstance(value, np.ndarray):
+        image = _from_numpy(value, origin)
+    else:
+        image = value if isinstance(value, Tensor) else _from_pillow(value, origin)
     if image.ndim != 3:
         raise InputError(f"{origin} has an image of shape {tuple(image.shape)}, expected (c, h, w)")
     if image.dtype != torch.uint8 and not image.dtype.is_floating_point:
@@ -82,12 +86,23 @@ def _image(value: Any, origin: str) -> Tensor:
     return image.float()
 
 
+def _from_numpy(value: NDArray[Any], origin: str) -> Tensor:
+    """Return an array (h, w, c) or (h, w) as an image (c, h, w)."""
+    if value.ndim not in {2, 3} or value.dtype.kind not in "uif":
+        raise InputError(
+            f"{origin} has an array of {value.dtype} and shape {value.shape}, expected (h, w, c) "
+            "or (h, w), uint8 or float32"
+        )
+    pixels = value.reshape(*value.shape[:2], -1)
+    return torch.from_numpy(np.ascontiguousarray(pixels.transpose(2, 0, 1)))
+
+
 def _from_pillow(value: Any, origin: str) -> Tensor:
     mode = getattr(value, "mode", None)
     if not hasattr(value, "getbands"):
         raise InputError(
-            f"{origin} has a {type(value).__name__} for its image, expected a tensor (c, h, w), "
-            "uint8 or float32, or a Pillow image"
+            f"{origin} has a {type(value).__name__} for its image, expected a tensor (c, h, w) or "
+            "an array (h, w, c), uint8 or float32, or a Pillow image"
         )
     if mode not in _MODES:
         raise InputError(

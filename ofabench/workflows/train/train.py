@@ -50,7 +50,8 @@ def train(
         space: the space, its name, or a TOML file.
         data: "digits"; a folder of images with train/CLASS/ and val/CLASS/, or of WebDataset
             shards; a torch Dataset whose items are (image, label); a pair of them for training and
-            validation; or a `TorchData`, which also names them and their classes.
+            validation; a mapping of them by train, validation and test; or a `TorchData`, which
+            also names them and their classes.
         out: the supernet's file (safetensors); it must not exist unless `options.resume`.
         options: schedule, seed, device, initial weights, and latency limits.
         progress: is shown each step; None shows nothing.

@@ -23,6 +23,7 @@ from supernet.data.parts import DataParts
 from supernet.data.tensor_source import TensorSource
 from supernet.data.torch_dataset import TorchData, TorchParts, open_torch_data
 from supernet.data.torch_images import TorchImages, TorchSource
+from supernet.data.torch_item import read_item
 from supernet.space.space import SearchSpace
 from tests.support.training_child import SPACE
 
@@ -122,6 +123,21 @@ def test_pixels_of_pillow_images_lie_where_they_did() -> None:
     assert torch.allclose(
         images[0, 0] * parts.spread[0] + parts.mean[0], torch.from_numpy(values).float(), atol=1e-3
     )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float64])
+def test_arrays_have_their_channels_last(dtype: Any) -> None:
+    pixels = np.arange(12 * 12 * 3).reshape(12, 12, 3) % 251
+    array = pixels.astype(dtype) if dtype == np.uint8 else (pixels / 255).astype(dtype)
+
+    image, label = read_item(Pairs([(array, 1)]), 0, None, "the Dataset", 3)
+
+    assert (image.shape, label) == ((3, 12, 12), 1)
+    assert image.dtype == (torch.uint8 if dtype == np.uint8 else torch.float32)
+    expected = torch.from_numpy(array).float().permute(2, 0, 1)
+    torch.testing.assert_close(image.float(), expected)
+    grey, _ = read_item(Pairs([(array[:, :, 0], 1)]), 0, None, "the Dataset", 3)
+    torch.testing.assert_close(grey, image[:1])
 
 
 @pytest.mark.parametrize("label", [2, np.int64(2), torch.tensor(2), torch.tensor(2).byte()])
@@ -314,6 +330,12 @@ def test_commands_accept_parts_datasets_and_names() -> None:
 
     assert parts.name == opened(pairs).name
     assert open_data(parts, MICRO) is parts
+    mapping = open_data({"train": pairs, "validation": TWO}, MICRO)
+    assert mapping.name == opened(pairs, validation=TWO).name
+    with pytest.raises(InputError, match="has the parts train, val, expected train and, where"):
+        open_data({"train": pairs, "val": TWO}, MICRO)
+    with pytest.raises(InputError, match="has the parts none, expected train"):
+        open_data({}, MICRO)
     assert open_data(TorchData(train=pairs, name="x"), MICRO).name.startswith("torch:x:")
     assert open_data("digits", SearchSpace.load("tiny")).name == "digits"
     with pytest.raises(InputError, match=r"10 classes, the data torch:dataset:.* 1 and 3"):
@@ -367,7 +389,11 @@ def one_bad(image: Any, label: Any = 0) -> Pairs:
         (Pairs([(torch.zeros(12, 12), 0)]), r"image of shape \(12, 12\), expected \(c, h, w\)"),
         (Pairs([(torch.zeros(1, 12, 8), 0)]), "has 12 x 8 pixels, expected a square"),
         (Pairs([(torch.zeros(1, 8, 8).long(), 0)]), "of torch.int64, expected uint8 or float32"),
-        (Pairs([(np.zeros((1, 8, 8)), 0)]), "has a ndarray for its image, expected a tensor"),
+        (Pairs([([[1, 2]], 0)]), "has a list for its image, expected a tensor"),
+        (Pairs([(np.zeros((1, 8, 8)), 0)]), "has 1 x 8 pixels, expected a square"),
+        (Pairs([(np.zeros(8), 0)]), r"array of float64 and shape \(8,\), expected \(h, w, c\)"),
+        (Pairs([(np.zeros((8, 8), bool), 0)]), "array of bool and shape"),
+        (Pairs([(np.zeros((8, 8), np.int16), 0)]), "of torch.int16, expected uint8 or float32"),
         (Pairs([(Image.new("CMYK", (8, 8)), 0)]), "Pillow image of mode CMYK, expected L or RGB"),
         (one_bad(plain(0), 3), "item 40 of .* has the label 3, expected 0 to 2"),
         (one_bad(plain(0), -1), "item 40 of .* has the label -1, expected 0 to 2"),
