@@ -62,6 +62,7 @@ def options(tmp_path: Path) -> TrainOptions:
     )
 
 
+@pytest.mark.slow
 def test_a_resumed_training_has_the_weights_of_an_undisturbed_one(
     root: Path, options: TrainOptions, tmp_path: Path
 ) -> None:
