@@ -46,6 +46,19 @@ def weights_digest(network: nn.Module) -> str:
     return digest_tensors(dict(network.named_parameters()))
 
 
+_SHARED = ("momentum", "weight_decay", "label_smoothing", "clip_norm")
+_OF_PHASE = (
+    "name",
+    "trainable",
+    "epochs",
+    "lr",
+    "batch",
+    "warmup_epochs",
+    "decay",
+    "distillation",
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Optimisation:
     """What a schedule's phases share."""
@@ -59,10 +72,18 @@ class Optimisation:
 def single_schedule(phases: Sequence[Phase], optimisation: Optimisation) -> Schedule:
     """Return the schedule of these phases of a single network."""
     lines = ['name = "fine-tuning"']
-    for name in ("momentum", "weight_decay", "label_smoothing", "clip_norm"):
-        lines.append(f"{name} = {getattr(optimisation, name)!r}")
-    names = ("name", "trainable", "epochs", "lr", "batch", "warmup_epochs", "decay", "distillation")
+    lines += [f"{name} = {getattr(optimisation, name)!r}" for name in _SHARED]
     for phase in phases:
         lines += ["", "[[phases]]"]
-        lines += [f"{name} = {json.dumps(getattr(phase, name))}" for name in names]
+        lines += [f"{name} = {json.dumps(getattr(phase, name))}" for name in _OF_PHASE]
     return Schedule.from_toml("\n".join(lines) + "\n", "fine-tuning", taught=True)
+
+
+def schedule_difference(was: Schedule, now: Schedule) -> str:
+    """Return the first difference of two schedules of a single network; "" for equal ones."""
+    if len(was.phases) != len(now.phases):
+        return "other phases, with the head first or without"
+    values = [(name, getattr(was, name), getattr(now, name)) for name in _SHARED]
+    for before, after in zip(was.phases, now.phases, strict=True):
+        values += [(name, getattr(before, name), getattr(after, name)) for name in _OF_PHASE]
+    return next((f"{name} {a}, not {b}" for name, a, b in values if a != b), "")

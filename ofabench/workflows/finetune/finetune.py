@@ -41,6 +41,7 @@ from supernet.train.schedule import Phase, Schedule
 from supernet.train.single_network import (
     Optimisation,
     initial_weights_of,
+    schedule_difference,
     single_schedule,
     space_for_classes,
     weights_digest,
@@ -263,7 +264,7 @@ def _train(
         recipe = replace(recipe, teacher=name)
     initial = None
     if options.resume:
-        _check_same_start(state, task.record)
+        _check_same(state, task)
     else:
         network = task.network.network
         initial = initial_weights_of(network, task.space, options.seed, task.record)
@@ -308,8 +309,19 @@ def _check_out(out: Path, *, resume: bool) -> None:
         )
 
 
-def _check_same_start(state: Path, record: InitRecord) -> None:
-    began = load_checkpoint(state, FINE_TUNING).init
+def _check_same(state: Path, task: _Task) -> None:
+    """Raise `InputError` where the fine-tuning to resume has other weights or another schedule.
+
+    The trainer checks all else.
+    """
+    checkpoint, record = load_checkpoint(state, FINE_TUNING), task.record
+    difference = schedule_difference(checkpoint.schedule, task.recipe.schedule)
+    if difference:
+        raise InputError(
+            f"the fine-tuning to resume has {difference}; resume with the same options, or "
+            "fine-tune into another file"
+        )
+    began = checkpoint.init
     if began is None or began.sha256 != record.sha256:
         file = "other weights" if began is None else began.file
         raise InputError(

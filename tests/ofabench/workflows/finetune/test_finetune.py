@@ -250,8 +250,12 @@ def test_files_that_exist_are_not_overwritten(
     resume = replace(QUICK, resume=True)
     with pytest.raises(InputError, match="began with other weights"):
         finetune((supernet, "largest"), data, out=out, options=resume)
-    with pytest.raises(InputError, match="another version of fine-tuning"):
+    with pytest.raises(InputError, match=r"has epochs 2, not 3"):
         finetune(network, data, out=out, options=replace(resume, epochs=3))
+    with pytest.raises(InputError, match=r"has label_smoothing 0\.1, not 0\.0"):
+        finetune(network, data, out=out, options=replace(resume, label_smoothing=0.0))
+    with pytest.raises(InputError, match="other phases, with the head first or without"):
+        finetune(network, data, out=out, options=replace(resume, head_epochs=1))
     with pytest.raises(InputError, match=r"ema is 0\.9, not 0\.5"):
         finetune(network, data, out=out, options=replace(resume, ema=0.5))
     with pytest.raises(FileError, match="is a state of a fine-tuning, expected a supernet"):
