@@ -5,13 +5,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import FileError
 from bench.files import read_json
+from bench.models.model_file import ModelFile
 from bench.operators.precision import precision_of
 
 _TYPES = {"float": "float32", "double": "float64"}  # that the profiler names as C++ does
@@ -45,6 +46,15 @@ class OperatorTime:
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values."""
         return asdict(self)
+
+
+@runtime_checkable
+class ModelProfiler(Protocol):
+    """A device whose runtime times the operators of a model file."""
+
+    def profile_model_file(self, file: ModelFile, threads: int) -> "OperatorProfile":
+        """Profile a file; `FileError` or `InputError` where it cannot run there."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

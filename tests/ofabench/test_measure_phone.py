@@ -113,3 +113,18 @@ def test_a_file_that_the_runner_refuses_is_named_and_the_others_are_measured(
     assert [model["file"] for model in data["models"]] == ["tokens.tflite", "image.tflite"]
     assert list(data["failures"]) == ["custom.tflite"]
     assert "the device cannot run it: LiteRT cannot" in data["failures"]["custom.tflite"]
+
+
+def test_a_file_is_profiled_by_the_runtime_there(
+    phone: PocketPhone, models: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    argv = ["profile", models[1], "--device", phone.address, "--force", "--json"]
+
+    assert cli.main(argv) == 0
+
+    data = json.loads(capsys.readouterr().out)
+    assert data["runtime"].startswith("litert-")
+    assert len(data["operators"]) >= 3
+    assert sum(each["share"] for each in data["operators"]) == pytest.approx(1.0, abs=0.05)
+    assert cli.main([*argv, "--shape", "c=4"]) == 2
+    assert "--shape names the input 'c', the inputs are a, b" in capsys.readouterr().err

@@ -12,12 +12,14 @@ from bench.devices.android.phone.input_values import check_inputs
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.android.phone.phone import Phone
 from bench.devices.android.replicates.inference import infer_on
+from bench.devices.android.replicates.profiling import profile_on
 from bench.devices.android.replicates.replicate import PhoneReplicates
 from bench.devices.android.runner.litert_library import litert_version
 from bench.digests import content_digest
 from bench.errors import InputError
 from bench.models.model_file import ModelFile
 from bench.models.tensors import InputSpec
+from bench.operators.profile import OperatorProfile
 from bench.protocol.backend import Array, Backend
 from bench.protocol.device import Facts, ModelCosts, ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
@@ -110,6 +112,14 @@ class AdbDevice:
                 "benchmark_model draws the inputs' values itself: leave --inputs or --binary out"
             )
         return check_inputs(file)
+
+    def profile_model_file(self, file: ModelFile, threads: int) -> OperatorProfile:
+        """Return the time of each operator of a TFLite file, whose inputs are zero."""
+        check_inputs(file)
+        content = file.content()
+        return self.phone.ask(
+            lambda connection: profile_on(self.phone, connection, content, threads)
+        )
 
     def run_replicate(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan

@@ -15,7 +15,7 @@ class ProfileCommand(Options):
     """A model file, how it is profiled, and how that is shown."""
 
     file: Path = option(positional=True, metavar="MODEL", help="ONNX or TFLite file of any origin")
-    device: str = option("cpu", metavar="D", help="cpu ({default})")
+    device: str = option("cpu", metavar="D", help="cpu ({default}) or a phone")
     profile: ProfileOptions = nested(ProfileOptions)
     out: Path | None = option(None, metavar="OPERATORS.csv", help="write a row an operator")
     plot: Path | None = option(
@@ -46,7 +46,8 @@ COMMAND = Command(
     help="show where the time of a model file goes, operator by operator",
     description="Of an ONNX file, the graph is the one that onnxruntime executes on this machine, "
     "fused and in its layouts, timed by its profiler, which takes part of the time. Of a TFLite "
-    "file, each operator that XNNPACK runs as one is timed by itself, in the order of the model. "
+    "file, each operator that XNNPACK runs as one is timed by itself, in the order of the model; "
+    "on a phone LiteRT's profiler times them inside it. "
     "The operators of a quantised file that stay in float, and those outside XNNPACK, are summed. "
     "Shares hold, latencies are for `measure`.",
     options=ProfileCommand,

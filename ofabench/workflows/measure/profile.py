@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import InputError
 from bench.models.model_file import BACKEND_OF_SUFFIX
-from bench.operators.profile import OperatorTime
+from bench.operators.profile import ModelProfiler, OperatorProfile, OperatorTime
 from bench.operators.registry import OPERATOR_FILES, OPERATOR_TOOLS, tools_of
+from bench.protocol.device import Device
 from bench.protocol.progress import Progress
 from ofabench.options.profile import ProbeProfile, ProfileOptions
 from ofabench.workflows.measure.measurement_text import milliseconds
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEFAULTS = ProfileOptions()
+DEVICE_NOTE = "inputs were zero, and the profiler takes part of this time"
 LINES = 25  # operators in the text; all are in the frame and the JSON
 NAME_CHARACTERS = 60  # of an operator in the text: converters join the names of what they fuse
 
@@ -126,14 +128,15 @@ def profile(
     *,
     options: ProfileOptions = DEFAULTS,
 ) -> ModelProfile:
-    """Profile an ONNX or TFLite file on this machine's processor, in a fresh process.
+    """Profile an ONNX or TFLite file, on this machine's processor in a fresh process.
 
     onnxruntime's profiler times the operators inside the model. LiteRT's is not reachable from
-    Python: each operator is timed by itself there, in the order of the model.
+    Python: each operator is timed by itself there, in the order of the model. On a phone it is that
+    of the runner's LiteRT, with inputs of zero.
 
     Args:
         file: its path.
-        device: `cpu`; other devices have no profiler here yet.
+        device: `cpu`, or a phone such as `adb:SERIAL`, where `cores` and `runs` have no effect.
         options: inputs, threads and how many inferences count.
 
     Returns:
@@ -150,7 +153,6 @@ def profile(
         bench.errors.InputError: net.pb is no ONNX or TFLite file: only these are profiled
     """
     from bench.backends.registry import get_backend
-    from ofabench.launcher import launch
     from ofabench.workflows.devices import device_in, measuring_alone
 
     path = Path(file)
@@ -158,28 +160,51 @@ def profile(
     tools = OPERATOR_TOOLS.get(backend)
     if tools is None:
         raise InputError(f"{path} is no {OPERATOR_FILES} file: only these are profiled")
-    if device != "cpu":
-        raise InputError(f"the device is {device}: only cpu is profiled")
-    with device_in(device) as opened, measuring_alone(opened):
-        if not options.force:
-            opened.check_quiet()
-        request = ProbeProfile(
-            file=path,
-            shape=options.shape,
-            batch=options.batch,
-            inputs=options.inputs,
-            threads=options.threads,
-            cores=opened.choose_cores(options.threads, options.cores),
-            runs=options.runs,
-        )
-        part: dict[str, Any] = launch(profile_part, request)
+    with device_in(device) as opened:
+        if device != "cpu" and not isinstance(opened, ModelProfiler):
+            raise InputError(f"the device is {device}: only cpu and phones are profiled")
+        version = opened.runtime_version(get_backend(backend))
+        with measuring_alone(opened):
+            if not options.force:
+                opened.check_quiet()
+            if isinstance(opened, ModelProfiler):
+                result, note = _on_device(opened, path, options), DEVICE_NOTE
+            else:
+                result, note = _on_processor(opened, path, options), tools.profile_note
     return ModelProfile(
         file=path.name,
-        operators=tuple(OperatorTime(**row) for row in part["operators"]),
-        runtime=f"{tools.runtime}{get_backend(backend).version()}",
-        uncut=part["uncut"],
-        note=tools.profile_note,
+        operators=result.operators,
+        runtime=f"{tools.runtime}{version}",
+        uncut=result.uncut,
+        note=note,
     )
+
+
+def _on_device(device: ModelProfiler, path: Path, options: ProfileOptions) -> OperatorProfile:
+    """Profile a file by the device's own runtime."""
+    from ofabench.workflows.measure.model_files import check_input_names, read_model
+
+    model = read_model(path, path.name, options)
+    check_input_names([model], options)
+    return device.profile_model_file(model, options.threads)
+
+
+def _on_processor(device: Device, path: Path, options: ProfileOptions) -> OperatorProfile:
+    """Profile a file on this machine's processor, in a fresh process."""
+    from ofabench.launcher import launch
+
+    request = ProbeProfile(
+        file=path,
+        shape=options.shape,
+        batch=options.batch,
+        inputs=options.inputs,
+        threads=options.threads,
+        cores=device.choose_cores(options.threads, options.cores),
+        runs=options.runs,
+    )
+    part: dict[str, Any] = launch(profile_part, request)
+    operators = tuple(OperatorTime(**row) for row in part["operators"])
+    return OperatorProfile(operators=operators, uncut=part["uncut"])
 
 
 def profile_part(request: ProbeProfile, progress: Progress) -> dict[str, Any]:
