@@ -1,9 +1,11 @@
 """Inputs that a TFLite file declares, read from the file itself: no runtime is needed."""
 
+import struct
 from typing import Any
 
 from bench.backends.tflite_schema import check_whole, schema
 from bench.errors import FileError
+from bench.files import VALUE_DAMAGE
 from bench.models.tensors import Dimension, InputSpec
 
 # Texts, resources and values of less than a byte cannot be given.
@@ -20,15 +22,27 @@ def tflite_inputs(content: bytes) -> tuple[InputSpec, ...]:
     a type that cannot be given.
     """
     check_whole(content)
-    model = schema().Model.GetRootAs(content, 0)
+    try:
+        return tuple(map(_input_spec, _input_tensors(schema().Model.GetRootAs(content, 0))))
+    except (struct.error, *VALUE_DAMAGE) as error:
+        raise FileError(f"TFLite file is truncated or damaged: {error}") from error
+
+
+def _input_tensors(model: Any) -> list[Any]:
+    """Return the input tensors of a file's first signature, else of its first graph."""
     if model.SignatureDefsLength():
         signature = model.SignatureDefs(0)
-        graph = model.Subgraphs(signature.SubgraphIndex())
+        number = signature.SubgraphIndex()
         places = [signature.Inputs(i).TensorIndex() for i in range(signature.InputsLength())]
     else:
-        graph = model.Subgraphs(0)
+        graph, number = model.Subgraphs(0), 0
         places = [graph.Inputs(i) for i in range(graph.InputsLength())]
-    return tuple(_input_spec(graph.Tensors(place)) for place in places)
+    if number >= model.SubgraphsLength():
+        raise ValueError(f"a signature is of graph {number} of {model.SubgraphsLength()}")
+    graph = model.Subgraphs(number)
+    if any(not 0 <= place < graph.TensorsLength() for place in places):
+        raise ValueError(f"an input is none of the graph's {graph.TensorsLength()} tensors")
+    return [graph.Tensors(place) for place in places]
 
 
 def _input_spec(tensor: Any) -> InputSpec:

@@ -7,6 +7,7 @@ import onnx
 
 from bench.backends.onnx_backend import OnnxBackend
 from bench.backends.tflite_backend import TfliteBackend
+from bench.backends.tflite_inputs import tflite_inputs
 from bench.backends.tflite_schema import check_whole, schema
 from bench.blocks.model import random_model
 from bench.blocks.spec import BlockSpec
@@ -81,6 +82,13 @@ TARGETS = (
     FuzzTarget(
         name="tflite_header",
         read=check_whole,
+        seeds=lambda: [TfliteBackend().serialise(MODEL)],
+        regressions=_damaged_tflite,
+        largest=1 << 14,
+    ),
+    FuzzTarget(
+        name="tflite_inputs",
+        read=tflite_inputs,
         seeds=lambda: [TfliteBackend().serialise(MODEL)],
         regressions=_damaged_tflite,
         largest=1 << 14,

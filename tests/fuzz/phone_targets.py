@@ -17,13 +17,14 @@ from bench.devices.android.facts.facts import parse_facts, parse_properties
 from bench.devices.android.facts.shell_queries import MARK
 from bench.devices.android.phone.settings_changes import clock_changes, parse_before, screen_changes
 from bench.devices.android.runner.debian_libraries import package_files
+from bench.devices.android.runner.profile_summary import parse_profile_event
 from bench.devices.android.runner.runner_protocol import parse_line
 from bench.errors import OfabenchError
 from tests.fuzz.archives import deb
 from tests.fuzz.target import FuzzTarget, text_of
 from tests.support.benchmark_samples import SAMPLES
 from tests.support.phone_texts import NOTE8, NOTE8_MOMENT, PIXEL2, PIXEL2_MOMENT, script_output
-from tests.support.runner_events import event_line
+from tests.support.runner_events import PROFILE_SUMMARY, event_line
 
 BEFORE = {
     "stay_on": "0",
@@ -194,6 +195,11 @@ TARGETS = (
         seeds=lambda: [b"\0" + sample.encode() for sample in reversed(SAMPLES.values())],
     ),
     FuzzTarget(name="runner_events", read=read_event, seeds=_events),
+    FuzzTarget(
+        name="runner_profile",
+        read=parse_profile_event,
+        seeds=lambda: [event_line({"event": "profile", "runs": 50, "summary": PROFILE_SUMMARY})],
+    ),
     FuzzTarget(
         name="debian_package",
         read=lambda data: list(package_files(data, "libc6_1_arm64.deb")),

@@ -29,8 +29,8 @@ def two(tmp_path: Path) -> ModelFile:
     return ModelFile(path=path, name="two.tflite", values=VALUES)
 
 
-def with_signature(content: bytes, order: tuple[str, ...]) -> bytes:
-    """Return a file with a signature that names its inputs in another order."""
+def with_signature(content: bytes, order: tuple[str, ...], place: int | None = None) -> bytes:
+    """Return a file with a signature that names its inputs in another order, or all at `place`."""
     import flatbuffers
 
     module = schema()
@@ -43,7 +43,7 @@ def with_signature(content: bytes, order: tuple[str, ...]) -> bytes:
     }
     for name in order:
         entry = module.TensorMapT()
-        entry.name, entry.tensorIndex = f"of {name}", places[name]
+        entry.name, entry.tensorIndex = f"of {name}", places[name] if place is None else place
         signature.inputs.append(entry)
     model.signatureDefs = [signature]
     builder = flatbuffers.Builder(1024)
@@ -61,6 +61,13 @@ def test_a_signature_gives_the_order(tmp_path: Path) -> None:
     assert tflite_inputs(content) == (B, A)
     given = value_bytes(replace(two(tmp_path), data=content))
     assert given == TWO[16:] + TWO[:16]
+
+
+def test_a_signature_of_tensors_that_are_not_there_is_damage(tmp_path: Path) -> None:
+    content = with_signature(two(tmp_path).content(), ("b", "a"), place=99)
+
+    with pytest.raises(FileError, match="an input is none of the graph's 5 tensors"):
+        tflite_inputs(content)
 
 
 def test_texts_are_refused(tmp_path: Path) -> None:

@@ -6,23 +6,13 @@ import pytest
 
 from bench.devices.android.runner.profile_summary import parse_profile_event
 from bench.errors import DeviceError
-
-SUMMARY = """
-======================= Run Order =======================
-     [node type]  [start]  [first]  [avg ms]      [%]   [cdf%] [mem KB] [times called] [Name]
- Delegate/Convolution (NHWC, F32) IGEMM 0.000 0.500 0.300 75.000%  75.000% 0.000 50 [Delegate]:0
-                                 GATHER 0.100 0.100 0.100 25.000% 100.000% 0.000 50 [scores]:1
-
-======================= Top by Computation Time =======================
-     [node type]  [start]  [first]  [avg ms]      [%]   [cdf%] [mem KB] [times called] [Name]
-                                 GATHER 0.100 0.100 0.100 25.000%  25.000% 0.000 50 [scores]:1
-
-Timings (microseconds): count=2 curr=20000
-"""
+from tests.support.runner_events import PROFILE_SUMMARY
 
 
 def event(**changes: object) -> bytes:
-    return json.dumps({"event": "profile", "runs": 50, "summary": SUMMARY, **changes}).encode()
+    return json.dumps(
+        {"event": "profile", "runs": 50, "summary": PROFILE_SUMMARY, **changes}
+    ).encode()
 
 
 def test_operators_are_those_of_the_order_of_execution() -> None:
@@ -47,9 +37,9 @@ def test_operators_are_those_of_the_order_of_execution() -> None:
         event(event="pass"),
         event(runs=0),
         event(summary="nothing"),
-        event(summary=SUMMARY.replace("Run Order", "Order")),
-        event(summary=SUMMARY.replace("%", "")),
-        event(summary=SUMMARY.replace("curr=", "c=")),
+        event(summary=PROFILE_SUMMARY.replace("Run Order", "Order")),
+        event(summary=PROFILE_SUMMARY.replace("%", "")),
+        event(summary=PROFILE_SUMMARY.replace("curr=", "c=")),
     ],
 )
 def test_anything_else_is_refused(line: bytes) -> None:
