@@ -1,6 +1,6 @@
 """Result of a fine-tuning: the best network with its accuracy before and after."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +9,13 @@ from torch import nn
 from bench.blocks.torch_modules import build_network
 from bench.errors import FileError, InputError
 from ofabench.options.finetune import FinetuneOptions
+from ofabench.workflows.finetune.task import FinetuningTask
 from supernet.data.dataset import score
-from supernet.data.parts import DataParts
 from supernet.export.finetuning_record import FinetuningRecord
 from supernet.export.network_file import StandaloneNetwork, load_network
-from supernet.space.space import SearchSpace
 from supernet.train.best_network import BestNetwork
 from supernet.train.checkpoint import Checkpoint
 from supernet.train.recalibrate import channels_last
-from supernet.train.validation import SingleNetworkValidation
 from supernet.verification.accuracy_evaluation import normalisation_of
 from supernet.weights.tensor_file import Tensors
 
@@ -25,18 +23,7 @@ from supernet.weights.tensor_file import Tensors
 _ELSEWHERE = ("resume", "workers", "teacher", "checkpoint_every_s", "compile")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finetuning:
-    """Given network, space of the trained one, images, and options."""
-
-    given: StandaloneNetwork
-    space: SearchSpace
-    parts: DataParts
-    validation: SingleNetworkValidation
-    options: FinetuneOptions
-
-
-def finetuned_network(task: Finetuning, checkpoint: Checkpoint) -> StandaloneNetwork:
+def finetuned_network(task: FinetuningTask, checkpoint: Checkpoint) -> StandaloneNetwork:
     """Return the best network of a finished fine-tuning, which may be that of its start."""
     best = checkpoint.best
     if best is None:
@@ -61,7 +48,7 @@ def finetuned_network(task: Finetuning, checkpoint: Checkpoint) -> StandaloneNet
                 gain=0.0,
                 gain_error=0.0,
             )
-    given = task.given
+    given = task.network
     return StandaloneNetwork(
         space=given.space,
         arch=given.arch,
@@ -95,7 +82,7 @@ def recorded_options(options: FinetuneOptions) -> dict[str, Any]:
 
 
 def _record(
-    task: Finetuning, checkpoint: Checkpoint, best: BestNetwork, tuned: nn.Sequential
+    task: FinetuningTask, checkpoint: Checkpoint, best: BestNetwork, tuned: nn.Sequential
 ) -> FinetuningRecord:
     after = score(*task.validation.correct(tuned))
     init = checkpoint.init
@@ -115,9 +102,9 @@ def _record(
     )
 
 
-def _start(task: Finetuning) -> nn.Sequential | None:
+def _start(task: FinetuningTask) -> nn.Sequential | None:
     """The given network, recalibrated on the training images; None if its head does not fit."""
-    given = task.given
+    given = task.network
     if given.blocks[-1].out_channels != task.space.classes:
         return None
     network = _module(task, given.network.state_dict())
@@ -125,7 +112,7 @@ def _start(task: Finetuning) -> nn.Sequential | None:
     return network
 
 
-def _module(task: Finetuning, state: Tensors) -> nn.Sequential:
+def _module(task: FinetuningTask, state: Tensors) -> nn.Sequential:
     """Modules of the space's network with a copy of these tensors."""
     space = task.space
     network = build_network(space.blocks(space.largest()), norm_eps=space.norm_eps)
