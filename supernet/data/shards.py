@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from bench.errors import FileError, InputError, first_line
 from bench.extras import check_extra
 from supernet.data.batch_stream import printable
+from supernet.data.class_names import one_line
 from supernet.data.decode import SUFFIXES
 from supernet.data.folder import FolderFiles, ImageFiles, hold_out, shuffled
 from supernet.data.loader import default_workers, in_order
@@ -138,8 +139,8 @@ def list_shards(root: Path, seed: int) -> FolderFiles:
 
 
 def _list_part(root: Path, shards: tuple[Path, ...], names: tuple[str, ...] | None) -> ShardFiles:
-    samples: list[_Sample] = []
-    for group in in_order(_read_shard, ([shard] for shard in shards), workers=default_workers()):
+    samples: list[Sample] = []
+    for group in in_order(read_shard, ([shard] for shard in shards), workers=default_workers()):
         samples += group[0]
     labels = np.array([sample.label for sample in samples], np.int64)
     if names is not None and labels.max() >= len(names):
@@ -183,15 +184,21 @@ def _class_names(root: Path) -> tuple[str, ...] | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sample:
+class Sample:
+    """An image in a shard: its name there, its class, and its place in bytes."""
+
     name: str
     label: int
     offset: int
     size: int
 
 
-def _read_shard(path: Path) -> list[_Sample]:
-    """Read the places and labels of the samples of a shard."""
+def read_shard(path: Path) -> list[Sample]:
+    """Read the places and labels of the samples of a shard.
+
+    Raises `FileError` for a tar file that is damaged or ends early, `InputError` for samples that
+    are no images with a class.
+    """
     from webdataset.tariterators import group_by_keys
 
     try:
@@ -202,7 +209,7 @@ def _read_shard(path: Path) -> list[_Sample]:
                 raise tarfile.ReadError("no end of the archive")
             records = ({"fname": m.name, "data": m, "__url__": str(path)} for m in members)
             samples = [_sample(path, file, grouped) for grouped in group_by_keys(records)]
-    except tarfile.TarError as error:
+    except (tarfile.TarError, OverflowError) as error:  # a header may claim exabytes
         raise FileError(
             f"the shard {printable(path)} is not a complete tar file ({first_line(error)}); write "
             "or copy it again"
@@ -218,20 +225,20 @@ def _read_shard(path: Path) -> list[_Sample]:
     return samples
 
 
-def _sample(path: Path, file: BinaryIO, grouped: dict[str, Any]) -> _Sample:
+def _sample(path: Path, file: BinaryIO, grouped: dict[str, Any]) -> Sample:
     key = grouped["__key__"]
-    where = f"sample {key} of {printable(path)}"
+    where = f"sample {one_line(key)} of {printable(path)}"
     images = [m for suffix, m in grouped.items() if f".{suffix.split('.')[-1]}" in SUFFIXES]
     if len(images) != 1 or "cls" not in grouped:
         members = ", ".join(suffix for suffix in grouped if not suffix.startswith("__"))
-        raise InputError(f"{where} has the members {members}, expected one image and cls")
+        raise InputError(f"{where} has the members {one_line(members)}, expected one image and cls")
     label = grouped["cls"]
     text = _bytes_at(file, label.offset_data, min(label.size, 20))
     if re.fullmatch(rb"\s*\d{1,9}\s*", text) is None:
         raise InputError(f"{where} has the class {text!r}, expected a whole number from 0")
     (image,) = images
-    name = f"{path.name}/{image.name}"
-    return _Sample(name=name, label=int(text), offset=image.offset_data, size=image.size)
+    name = f"{path.name}/{one_line(image.name)}"
+    return Sample(name=name, label=int(text), offset=image.offset_data, size=image.size)
 
 
 def _bytes_at(file: BinaryIO, offset: int, size: int) -> bytes:

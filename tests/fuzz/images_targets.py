@@ -1,11 +1,15 @@
-"""Fuzz targets of images in folders: every file format, and decoding to a square."""
+"""Fuzz targets of images: every file format, decoding to a square, and shards of images."""
 
+import importlib.util
 import io
+import tarfile
+from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image
 
 from supernet.data.decode import SUFFIXES, DecodeRequest, centre_view, try_decode
+from supernet.data.shards import read_shard
 from tests.fuzz.target import FuzzTarget, file_of
 
 FORMATS = {
@@ -60,6 +64,40 @@ def _seeds() -> list[bytes]:
     return [*(_image(kind) for kind in FORMATS.values()), *more, *packed, _turned()]
 
 
+def _shard(tar_format: int = tarfile.USTAR_FORMAT) -> bytes:
+    """Two samples of an image and a class, without the padding at the end."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tar_format) as archive:
+        for name, content in (
+            ("a.jpg", b"x"),
+            ("a.cls", b"1"),
+            ("b\u00e9.png", b""),
+            ("b\u00e9.cls", b"0"),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return buffer.getvalue().rstrip(b"\0") + bytes(2048)
+
+
+def _endless_header() -> bytes:
+    """A member whose extended header claims exabytes."""
+    member = tarfile.TarInfo("x")
+    member.type, member.size = tarfile.XHDTYPE, 2**70
+    return member.tobuf(tarfile.GNU_FORMAT) + bytes(1024)
+
+
+def _shard_seeds() -> Sequence[bytes]:
+    return [_shard(), _shard(tarfile.PAX_FORMAT), _shard(tarfile.GNU_FORMAT)]
+
+
+_SHARDS = FuzzTarget(
+    name="image_shard",
+    read=lambda data: read_shard(file_of(data, ".tar")),
+    seeds=_shard_seeds,
+    regressions=lambda: [_endless_header()],
+    largest=1 << 13,
+)
 TARGETS = (
     FuzzTarget(
         name="image_file",
@@ -68,4 +106,6 @@ TARGETS = (
         regressions=lambda: [_large_chunk()],
         largest=1 << 13,
     ),
+    # Shards are read by an extra.
+    *([_SHARDS] if importlib.util.find_spec("webdataset") else []),
 )
