@@ -3,7 +3,9 @@
 import struct
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import flatbuffers
 import numpy as np
 import pytest
 
@@ -31,8 +33,6 @@ def two(tmp_path: Path) -> ModelFile:
 
 def with_signature(content: bytes, order: tuple[str, ...], place: int | None = None) -> bytes:
     """Return a file with a signature that names its inputs in another order, or all at `place`."""
-    import flatbuffers
-
     module = schema()
     model = module.ModelT.InitFromPackedBuf(bytearray(content), 0)
     signature = module.SignatureDefT()
@@ -46,6 +46,11 @@ def with_signature(content: bytes, order: tuple[str, ...], place: int | None = N
         entry.name, entry.tensorIndex = f"of {name}", places[name] if place is None else place
         signature.inputs.append(entry)
     model.signatureDefs = [signature]
+    return packed(model)
+
+
+def packed(model: Any) -> bytes:
+    """Return the content of a file of the schema's `ModelT`."""
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
@@ -64,10 +69,19 @@ def test_a_signature_gives_the_order(tmp_path: Path) -> None:
 
 
 def test_a_signature_of_tensors_that_are_not_there_is_damage(tmp_path: Path) -> None:
-    content = with_signature(two(tmp_path).content(), ("b", "a"), place=99)
+    content = with_signature(two(tmp_path).content(), ("b", "a"), place=5)
 
     with pytest.raises(FileError, match="an input is none of the graph's 5 tensors"):
         tflite_inputs(content)
+
+
+def test_a_graph_with_an_input_that_is_left_out_is_damage(tmp_path: Path) -> None:
+    module = schema()
+    content = bytearray(two(tmp_path).content())
+    model = module.ModelT.InitFromPackedBuf(content, 0)
+    model.subgraphs[0].inputs = [-1, 1]
+    with pytest.raises(FileError, match="an input is none of the graph's 5 tensors"):
+        tflite_inputs(packed(model))
 
 
 def test_texts_are_refused(tmp_path: Path) -> None:
@@ -75,12 +89,8 @@ def test_texts_are_refused(tmp_path: Path) -> None:
     path = files.save_two_inputs(tmp_path / "two.tflite")
     model = module.ModelT.InitFromPackedBuf(bytearray(path.read_bytes()), 0)
     model.subgraphs[0].tensors[0].type = module.TensorType.STRING
-    import flatbuffers
-
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), b"TFL3")
     with pytest.raises(FileError, match="the input a is of the schema's type 5"):
-        tflite_inputs(bytes(builder.Output()))
+        tflite_inputs(packed(model))
 
 
 def test_values_follow_each_other(tmp_path: Path) -> None:

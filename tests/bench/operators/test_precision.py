@@ -37,6 +37,7 @@ SCALE: Tensors = [("float32", 0), ("uint8", 0)]
         ("Gather", [("float32", 2), ("int64", 2)], [("float32", 3)], "float32"),
         ("FULLY_CONNECTED int8 weights", [("float32", 2)], [("float32", 2)], "int8 weights"),
         ("CONV_2D int8", [("int8", 4)], [("int8", 4)], "int8"),
+        ("MaxPool", [("float32", 4)], [("float32", 4), ("int64", 4)], "float32"),
         ("RANGE", [], [("int32", 1)], "int32"),
         ("Loop", [("int64", 0)], [], "int64"),
         ("?", [], [], ""),
