@@ -79,6 +79,20 @@ def test_training_on_images_needs_the_extra_augment(
     )
 
 
+def test_shards_need_the_extra_webdataset(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("shards").mkdir()
+    Path("shards/train-0.tar").write_bytes(b"")
+    argv = ["train", "--space", "tiny", "--data", "shards", "--out", "s.safetensors"]
+
+    assert refused(argv, "webdataset", monkeypatch, capsys) == (
+        "ofabench: WebDataset shards need the package webdataset, which is not installed: "
+        "pip install 'ofabench[webdataset]'"
+    )
+
+
 def test_rand_augment_needs_the_extra_augment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
