@@ -155,7 +155,9 @@ def replicates_of(phone: Phone) -> PhoneReplicates | BenchmarkReplicates:
 def check_backend(backend: Backend) -> None:
     """Raise `InputError` for a backend whose files do not run on phones."""
     if backend.name != "tflite":
-        raise InputError(f"phones run the backend tflite, got {backend.name}: --backend tflite")
+        raise InputError(
+            f"phones run the backend tflite, got {backend.name}: give TFLite files, or --backend tflite"
+        )
 
 
 def check_precision(target: Target) -> None:
