@@ -156,7 +156,8 @@ def check_backend(backend: Backend) -> None:
     """Raise `InputError` for a backend whose files do not run on phones."""
     if backend.name != "tflite":
         raise InputError(
-            f"phones run the backend tflite, got {backend.name}: give TFLite files or --backend tflite"
+            f"phones run the backend tflite, got {backend.name}: give a TFLite file, or --backend "
+            "tflite"
         )
 
 
