@@ -1,21 +1,22 @@
 """Judge predictors of models on a session that they were not fitted on; write a Markdown table.
 
 python -m experiments.model_corpus.judge --corpus CORPUS --run RUN [--runtime tflite] [--out F]
+                                         [--level models]
+
+The machine's speed differs between the sessions. It is taken off as the reference workloads show
+it, or, with `--level models`, as the models of all other families do: the median ratio of their
+two measurements, which are more than references and like what is predicted.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 import ofabench as ob
 from bench.errors import InputError, OfabenchError
-from bench.sweep.store import SweepStore
 from experiments.model_corpus.corpus import RUNTIMES, kept, rows_of
 from experiments.model_corpus.figures import (
     Errors,
@@ -30,20 +31,11 @@ from experiments.model_corpus.figures import (
     table,
 )
 from experiments.model_corpus.operator_sums import OperatorSums
+from experiments.model_corpus.sessions import Levels, Session, session_of
 
 FOLDS = 8
 SMALL_MS = 5.0
 Estimator = Callable[[Sequence[Subject], Sequence[Subject]], Predicted]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Session:
-    """Latencies of models by name, and of reference workloads by theirs, in ms."""
-
-    models: dict[str, float]
-    references: dict[str, float]
-    facts: dict[str, Any]
-    started_at: str
 
 
 def main() -> int:
@@ -51,10 +43,11 @@ def main() -> int:
     parser.add_argument("--corpus", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--runtime", choices=RUNTIMES, default="onnx")
+    parser.add_argument("--level", choices=("references", "models"), default="references")
     parser.add_argument("--out", type=Path, help="Markdown file to write")
     args = parser.parse_args()
     try:
-        lines = judged(args.corpus, args.run, args.runtime)
+        lines = judged(args.corpus, args.run, args.runtime, args.level)
     except OfabenchError as error:
         print(error, file=sys.stderr)
         return 2
@@ -65,13 +58,14 @@ def main() -> int:
     return 0
 
 
-def judged(corpus: Path, run: Path, runtime: str) -> list[str]:
+def judged(corpus: Path, run: Path, runtime: str, level_by: str) -> list[str]:
     """Return the figures of a runtime as lines of Markdown."""
     paths = {name: kept(run, runtime, name) for name in ("fit", "judge")}
     fitted, judging = (session_of(paths[name]) for name in ("fit", "judge"))
-    level = level_of(fitted.references, judging.references)
+    families = {name: row.family for name, row in rows_of(corpus).items()}
+    levels = Levels.of(fitted, judging, families, level_by)
     sums = sums_of(paths["fit"])
-    subjects = subjects_of(corpus, fitted, judging, level, sums)
+    subjects = subjects_of(corpus, fitted, judging, levels, sums)
     known = [each for each in subjects if each.role != "fresh"]
     fresh = [each for each in subjects if each.role == "fresh"]
     folds = folds_of([each.family for each in known], FOLDS)
@@ -92,7 +86,7 @@ def judged(corpus: Path, run: Path, runtime: str) -> list[str]:
         {each.name: each.fit_ms for each in subjects}, known, fresh
     )
     return [
-        *heading(runtime, subjects, fitted, judging, level),
+        *heading(runtime, subjects, fitted, judging, levels),
         *([] if sums is None else [f"Operators measured: {sums.count}.", ""]),
         *(f"{name}: `{summary(path)}`" for name, path in paths.items()),
         "",
@@ -137,7 +131,7 @@ def heading(
     subjects: Sequence[Subject],
     fitted: Session,
     judging: Session,
-    level: float,
+    levels: Levels,
 ) -> list[str]:
     """Print what was measured, where and when."""
     facts = {key: fitted.facts.get(key) for key in ("cpu", "cpu_model", "model", "cores", "kernel")}
@@ -148,8 +142,8 @@ def heading(
         "",
         f"Fitted on {fitted.started_at}, judged on {judging.started_at}; "
         f"{ {key: value for key, value in facts.items() if value is not None} }.",
-        f"Latencies {ms.min():.2g} to {ms.max():.3g} ms, median {np.median(ms):.3g} ms. By the "
-        f"reference workloads the second session was {level - 1:+.1%} slower, which is taken off.",
+        f"Latencies {ms.min():.2g} to {ms.max():.3g} ms, median {np.median(ms):.3g} ms. "
+        f"{levels.sentence()}",
         "Cells: within 5 % / within 10 %, mean error (median signed error).",
         "",
     ]
@@ -161,28 +155,6 @@ def summary(path: Path) -> str:
     return noted.read_text(encoding="utf-8") if noted.exists() else ""
 
 
-def session_of(path: Path) -> Session:
-    """Read a session's latencies."""
-    models: dict[str, float] = {}
-    references: dict[str, float] = {}
-    with SweepStore.open(path) as store:
-        for each in store.measurements():
-            if each.workload.role == "model":
-                models[Path(json.loads(each.workload.label)["file"]).stem] = each.median_ms
-            elif each.workload.role == "reference":
-                references[str(each.workload)] = each.median_ms
-        started_at = store.sessions()[0].started_at
-        return Session(
-            models=models, references=references, facts=dict(store.facts), started_at=started_at
-        )
-
-
-def level_of(fitted: dict[str, float], judging: dict[str, float]) -> float:
-    """Return how much slower the references were in the evaluation session."""
-    both = [judging[name] / fitted[name] for name in fitted if name in judging]
-    return float(np.exp(np.mean(np.log(both)))) if both else 1.0
-
-
 def sums_of(path: Path) -> OperatorSums | None:
     """Return the predictor from operators; None where the session measured none."""
     try:
@@ -192,7 +164,7 @@ def sums_of(path: Path) -> OperatorSums | None:
 
 
 def subjects_of(
-    corpus: Path, fitted: Session, judging: Session, level: float, sums: OperatorSums | None
+    corpus: Path, fitted: Session, judging: Session, levels: Levels, sums: OperatorSums | None
 ) -> list[Subject]:
     """Return the models that both sessions measured."""
     subjects = []
@@ -206,7 +178,7 @@ def subjects_of(
                     family=row.family,
                     role=row.role,
                     fit_ms=fitted.models[name],
-                    judge_ms=judging.models[name] / level,
+                    judge_ms=judging.models[name] / levels.by_family[row.family],
                     macs=macs,
                     work=work,
                 )

@@ -19,6 +19,7 @@ from experiments.model_corpus.figures import (
     left_out,
     table,
 )
+from experiments.model_corpus.sessions import Levels, Session
 from experiments.model_corpus.timers import lines, spread
 
 
@@ -130,3 +131,24 @@ def test_timers_are_compared_by_their_spread_between_runs() -> None:
         "| net | 1.1 (20.0%) |",
         "| mean spread | 20.0% |",
     ]
+
+
+def session(models: dict[str, float], references: dict[str, float]) -> Session:
+    return Session(models=models, references=references, facts={}, started_at="")
+
+
+def test_the_level_of_a_family_is_that_of_the_models_of_other_families() -> None:
+    fitted = session({"a1": 1.0, "a2": 1.0, "b": 2.0, "c": 4.0}, {"memory": 1.0, "compute": 1.0})
+    judging = session({"a1": 9.0, "a2": 9.0, "b": 2.2, "c": 4.8}, {"memory": 1.0, "compute": 1.21})
+    families = {"a1": "a", "a2": "a", "b": "b", "c": "c"}
+
+    by_models = Levels.of(fitted, judging, families, "models")
+    by_references = Levels.of(fitted, judging, families, "references")
+
+    # The median of 1.1 and 1.2; of 9, 9 and 1.2; of 9, 9 and 1.1.
+    assert by_models.by_family == pytest.approx({"a": 1.15, "b": 9.0, "c": 9.0})
+    # The geometric mean of 1 and 1.21.
+    assert by_references.by_family == pytest.approx(dict.fromkeys("abc", 1.1))
+    assert by_references.sentence() == (
+        "By the reference workloads the second session was +10.0% slower, which is taken off."
+    )
