@@ -4,32 +4,24 @@ The pocket phone runs the real runner, built for this machine.
 """
 
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from bench.devices.android.runner.bundle import ensure_bundle
-from bench.errors import MissingRuntimeError
 from ofabench.cli import main as cli
-from tests.pocket_phone.phone import DaemonOptions, PocketPhone
+from tests.pocket_phone.phone import PocketPhone
 from tests.support import tflite_files as files
+from tests.support.pocket_phones import pocket_note8
 
 QUICK = ("--replicates", "2", "--rounds", "2", "--cores", "any", "--force")
 
 
 @pytest.fixture
 def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PocketPhone]:
-    with socket.create_server(("127.0.0.1", 0)) as occupied:
-        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(occupied.getsockname()[1]))
-    try:
-        ensure_bundle("x86_64")
-    except MissingRuntimeError as error:
-        pytest.skip(f"no runner here: {error}")
-    with PocketPhone(tmp_path / "phone", "note8", DaemonOptions(secure=False)) as made:
-        yield made
+    with pocket_note8(tmp_path / "phone", monkeypatch) as note8:
+        yield note8
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The command line on phones: the pocket phone, with the real runner built for this machine."""
 
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import pytest
 from bench.backends.registry import get_backend
 from bench.blocks.model import random_model
 from bench.devices.android.device import AdbDevice
-from bench.devices.android.runner.bundle import ensure_bundle
-from bench.errors import MissingRuntimeError
 from bench.sweep.store import SweepStore
 from bench.timing.plan import SweepPlan
 from ofabench.cli import main as cli
@@ -19,6 +16,7 @@ from ofabench.workflows.sweep.sweep_setup import make_target
 from supernet.space.space import SearchSpace
 from supernet.verification.verify import MeasuringSetup, measure_file
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
+from tests.support.pocket_phones import see_only_pocket_phones
 
 SMALL = ("--space", "tiny", "--blocks", "4", "--loads", "2", "--passes", "2")
 HERE = ("--backend", "tflite", "--cores", "any", "--force")
@@ -27,12 +25,7 @@ HERE = ("--backend", "tflite", "--cores", "any", "--force")
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only what is tested, no server of this machine's, and a runner that can be built."""
-    with socket.create_server(("127.0.0.1", 0)) as occupied:
-        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(occupied.getsockname()[1]))
-    try:
-        ensure_bundle("x86_64")
-    except MissingRuntimeError as error:
-        pytest.skip(f"no runner here: {error}")
+    see_only_pocket_phones(monkeypatch)
 
 
 @pytest.fixture

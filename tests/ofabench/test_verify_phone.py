@@ -4,7 +4,6 @@ The pocket phone runs the real runner, built for this machine.
 """
 
 import json
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,14 +13,13 @@ import pytest
 from bench.backends.registry import get_backend
 from bench.blocks.model import random_model
 from bench.blocks.torch_modules import network_of
-from bench.devices.android.runner.bundle import ensure_bundle
-from bench.errors import MissingRuntimeError
 from ofabench.cli import main as cli
 from supernet.export.export import ExportSpec, export
 from supernet.export.model_card import Normalisation
 from supernet.export.network_file import StandaloneNetwork
 from supernet.space.space import SearchSpace
-from tests.pocket_phone.phone import DaemonOptions, PocketPhone
+from tests.pocket_phone.phone import PocketPhone
+from tests.support.pocket_phones import pocket_note8
 
 TINY = SearchSpace.load("tiny")
 ARCH = TINY.smallest(24)
@@ -30,14 +28,8 @@ BLOCKS = TINY.blocks(ARCH)
 
 @pytest.fixture
 def phone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PocketPhone]:
-    with socket.create_server(("127.0.0.1", 0)) as occupied:
-        monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(occupied.getsockname()[1]))
-    try:
-        ensure_bundle("x86_64")
-    except MissingRuntimeError as error:
-        pytest.skip(f"no runner here: {error}")
-    with PocketPhone(tmp_path / "phone", "note8", DaemonOptions(secure=False)) as made:
-        yield made
+    with pocket_note8(tmp_path / "phone", monkeypatch) as note8:
+        yield note8
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16", "int8"])
