@@ -15,6 +15,7 @@ from ofabench.workflows.train.train import train
 from supernet.data.torch_dataset import TorchData
 from supernet.train.checkpoint import WHAT, load_checkpoint
 from supernet.weights.tensor_file import load_tensors, save_tensors
+from tests.support.interrupting import CtrlCAtStep
 from tests.support.micro_supernets import MICRO, micro_images
 
 # A teacher of whole batches, and in the last phase one in place.
@@ -30,26 +31,6 @@ sampling = "sandwich"},
 ]
 """
 ALL = AugmentationOptions(rand_augment=9, mixup=0.2, cutmix=1, random_erasing=0.25)
-STEPS = 4 + 6 + 4  # of 240 images
-
-
-class Interrupted:
-    """A progress that presses Ctrl-C at a step: the training ends at its last checkpoint."""
-
-    def __init__(self, step: int) -> None:
-        self.left = step
-
-    def start(self, total: int, what: str) -> None:
-        assert (total, what) == (STEPS, "train micro")
-
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        del note
-        self.left -= steps
-        if self.left == 0:
-            raise KeyboardInterrupt
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +52,7 @@ def test_a_resumed_training_has_the_weights_of_an_undisturbed_one(
 ) -> None:
     out = tmp_path / "s.safetensors"
     with pytest.raises(InterruptedSweepError):
-        train(MICRO, micro_images(), out=out, options=options, progress=Interrupted(step))
+        train(MICRO, micro_images(), out=out, options=options, progress=CtrlCAtStep(step))
 
     resumed = train(MICRO, micro_images(), out=out, options=replace(options, resume=True))
 

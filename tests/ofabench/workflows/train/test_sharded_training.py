@@ -15,6 +15,7 @@ from ofabench.options.train import TrainOptions
 from ofabench.workflows.train.train import train
 from tests.support.image_folders import make_folder
 from tests.support.image_shards import make_shards
+from tests.support.interrupting import CtrlCAtStep
 from tests.support.micro_supernets import MICRO
 
 SCHEDULE = """
@@ -23,25 +24,6 @@ momentum = 0.9
 phases = [{name = "all", epochs = 3, lr = 0.05, batch = 8, subnets = 2, distillation = 1, \
 sampling = "sandwich"}]
 """
-
-
-class Interrupted:
-    """A progress that presses Ctrl-C at a step: the training ends at its last checkpoint."""
-
-    def __init__(self, step: int) -> None:
-        self.left = step
-
-    def start(self, total: int, what: str) -> None:
-        assert total > 0, what
-
-    def advance(self, steps: int = 1, note: str = "") -> None:
-        del note
-        self.left -= steps
-        if self.left == 0:
-            raise KeyboardInterrupt
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture
@@ -69,7 +51,7 @@ def test_a_resumed_training_has_the_weights_of_an_undisturbed_one(
     whole = train(MICRO, str(root), out=tmp_path / "whole.safetensors", options=options)
     out = tmp_path / "stopped.safetensors"
     with pytest.raises(InterruptedSweepError):
-        train(MICRO, str(root), out=out, options=options, progress=Interrupted(9))
+        train(MICRO, str(root), out=out, options=options, progress=CtrlCAtStep(9))
 
     resumed = train(MICRO, str(root), out=out, options=replace(options, resume=True, workers=3))
 
