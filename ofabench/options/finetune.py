@@ -5,7 +5,6 @@ from pathlib import Path
 
 from bench.errors import InputError
 from bench.options import option
-from ofabench.options import shared
 from ofabench.options.running import RunningOptions
 
 DECAYS = ("cosine", "none")
@@ -97,7 +96,7 @@ class FinetuneOptions(RunningOptions):
 
     def check(self) -> None:
         """Check the device, and that the schedule fits its epochs."""
-        shared.check_torch_device(self.device)
+        RunningOptions.check(self)  # `super()` does not work in a dataclass with slots
         if self.warmup_epochs >= self.epochs:
             raise InputError(
                 f"--warmup-epochs is {self.warmup_epochs:g}, expected less than the "

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from bench.errors import InputError
 from bench.options import MILLISECONDS, option
-from ofabench.options import shared
 from ofabench.options.running import RunningOptions
 
 FOCUSES = ("best-up", "worst-up")
@@ -63,7 +62,7 @@ class TrainOptions(RunningOptions):
 
     def check(self) -> None:
         """Check the device, and that each latency has a limit."""
-        shared.check_torch_device(self.device)
+        RunningOptions.check(self)  # `super()` does not work in a dataclass with slots
         predictors, limits, focus = len(self.latency), len(self.max_latency_ms), self.latency_focus
         if predictors != limits and not (focus and predictors == 1 and not limits):
             raise InputError(

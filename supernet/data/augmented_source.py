@@ -29,8 +29,8 @@ class BatchAugmentation:
 
     Each image gets `operations` operations of RandAugment at the magnitude `rand_augment` (to 10),
     and loses a random box with the probability `erasing`. Each batch is mixed with itself in
-    another order: by mixup, with a share from Beta(`mixup`, `mixup`), or by cutmix, likewise; with
-    both, either has a probability of 1/2.
+    another order: by mixup, with a share from Beta(`mixup`, `mixup`), or by cutmix, with a share
+    from Beta(`cutmix`, `cutmix`); with both, either has a probability of 1/2.
     """
 
     rand_augment: float = 0.0
