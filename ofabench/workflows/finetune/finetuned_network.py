@@ -20,7 +20,14 @@ from supernet.verification.accuracy_evaluation import normalisation_of
 from supernet.weights.tensor_file import Tensors
 
 # Recorded by other fields, or without influence on the result.
-_ELSEWHERE = ("resume", "workers", "teacher", "checkpoint_every_s", "compile")
+_ELSEWHERE = (
+    "resume",
+    "workers",
+    "teacher",
+    "checkpoint_every_s",
+    "compile",
+    "compile_limit_s",
+)
 
 
 def finetuned_network(task: FinetuningTask, checkpoint: Checkpoint) -> StandaloneNetwork:
