@@ -14,8 +14,8 @@ _PACK: Mapping[str, Callable[[bytes], bytes]] = {
 }
 
 
-def deb(packing: Literal["xz", "gz"]) -> bytes:
-    """A Debian package of one library and a link to it (deb(5))."""
+def deb(packing: Literal["xz", "gz"], damage: bytes = b"") -> bytes:
+    """A Debian package of one library and a link to it (deb(5)), its data after `damage`."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         library = tarfile.TarInfo("./lib/aarch64-linux-gnu/libc.so.6")
@@ -24,7 +24,8 @@ def deb(packing: Literal["xz", "gz"]) -> bytes:
         link = tarfile.TarInfo("./lib/aarch64-linux-gnu/libm.so.6")
         link.type, link.linkname = tarfile.SYMTYPE, "libc.so.6"
         archive.addfile(link)
-    members = {"debian-binary": b"2.0\n", f"data.tar.{packing}": _PACK[packing](buffer.getvalue())}
+    data = damage + _PACK[packing](buffer.getvalue())
+    members = {"debian-binary": b"2.0\n", f"data.tar.{packing}": data}
     return b"!<arch>\n" + b"".join(_member(name, content) for name, content in members.items())
 
 

@@ -26,6 +26,9 @@ from tests.support.benchmark_samples import SAMPLES
 from tests.support.phone_texts import NOTE8, NOTE8_MOMENT, PIXEL2, PIXEL2_MOMENT, script_output
 from tests.support.runner_events import PROFILE_SUMMARY, event_line
 
+# Read as the older lzma format, this header asks for a dictionary of 4 GiB.
+_LZMA_OF_4_GIB = b"\xff" * 64
+
 BEFORE = {
     "stay_on": "0",
     "screen_off": "60000",
@@ -204,5 +207,6 @@ TARGETS = (
         name="debian_package",
         read=lambda data: list(package_files(data, "libc6_1_arm64.deb")),
         seeds=lambda: [deb("xz"), deb("gz")],
+        regressions=lambda: [deb("gz", _LZMA_OF_4_GIB)],
     ),
 )

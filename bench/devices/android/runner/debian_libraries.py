@@ -31,6 +31,7 @@ LIBRARIES = (
 )
 _AR_MAGIC, _AR_HEADER_BYTES = b"!<arch>\n", 60
 _APT_TIMEOUT_S = 300.0
+_UNPACKING_LIMIT_BYTES = 256 * 2**20  # libc6 of Debian 12 unpacks to 13 MiB
 _ASK = "give --debs FOLDER with Debian's arm64 packages " + ", ".join(PACKAGES)
 
 
@@ -49,19 +50,19 @@ def libraries(debs: Path | None) -> dict[str, bytes]:
 def package_files(content: bytes, name: str) -> Iterator[tuple[PurePosixPath, bytes | str]]:
     """Yield every file of a .deb: its path with its content, or with the target of a link."""
     try:
-        with tarfile.open(fileobj=BytesIO(_data_archive(content, name))) as archive:
+        with tarfile.open(fileobj=BytesIO(_data_archive(content, name)), mode="r:") as archive:
             for member in archive:
                 path = PurePosixPath("/", member.name)
                 if member.issym():
                     yield path, member.linkname
                 elif member.isfile() and (file := archive.extractfile(member)) is not None:
                     yield path, file.read()
-    except (tarfile.TarError, EOFError, lzma.LZMAError, zlib.error, OSError, ValueError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
         raise FileError(f"{name} is damaged ({error}); fetch it again") from error
 
 
 def _data_archive(content: bytes, name: str) -> bytes:
-    """Return the data archive of a .deb, which is an `ar` archive (deb(5))."""
+    """Return the unpacked data archive of a .deb, which is an `ar` archive (deb(5))."""
     if not content.startswith(_AR_MAGIC):
         raise FileError(f"{name} is not a Debian package; give a folder of .deb files")
     place = len(_AR_MAGIC)
@@ -79,9 +80,35 @@ def _data_archive(content: bytes, name: str) -> bytes:
         if member == "data.tar.zst":
             raise FileError(f"{name} is compressed by zstd, as Ubuntu's packages; use Debian's")
         if member.startswith("data.tar"):
-            return content[place : place + size]
+            return _unpacked(content[place : place + size], PurePosixPath(member).suffix, name)
         place += size + size % 2
     raise FileError(f"{name} has no data, it is truncated; fetch it again")
+
+
+def _unpacked(packed: bytes, suffix: str, name: str) -> bytes:
+    """Return the content of `packed`, within limits that no damaged header can exceed."""
+    if suffix == ".tar":
+        return packed
+    try:
+        if suffix == ".xz":
+            limit = _UNPACKING_LIMIT_BYTES
+            unpacking = lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=limit)
+            unpacked = unpacking.decompress(packed, limit)
+            complete = unpacking.eof
+        elif suffix == ".gz":
+            inflating = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+            unpacked = inflating.decompress(packed, _UNPACKING_LIMIT_BYTES)
+            complete = inflating.eof
+        else:
+            raise FileError(f"{name} is compressed as {suffix}, expected .xz or .gz; use Debian's")
+    except (lzma.LZMAError, zlib.error) as error:
+        raise FileError(f"{name} is damaged ({error}); fetch it again") from error
+    if not complete:
+        raise FileError(
+            f"{name} is truncated, or larger than {_UNPACKING_LIMIT_BYTES // 2**20} MiB "
+            "when unpacked; fetch it again"
+        )
+    return unpacked
 
 
 def _from_packages(packages: Sequence[Path]) -> dict[str, bytes]:

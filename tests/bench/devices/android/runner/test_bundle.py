@@ -177,6 +177,26 @@ def test_a_damaged_package_is_named(tmp_path: Path, cut: int) -> None:
         debian_libraries.libraries(tmp_path)
 
 
+def test_a_package_larger_than_the_limit_when_unpacked_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    debs_in(tmp_path)
+    monkeypatch.setattr(debian_libraries, "_UNPACKING_LIMIT_BYTES", 2**24)
+    (tmp_path / "libgcc-s1_12_arm64.deb").write_bytes(deb({"large": bytes(2**25)}))
+
+    with pytest.raises(FileError, match=r"libgcc-s1_12_arm64\.deb is truncated, or larger than 16"):
+        debian_libraries.libraries(tmp_path)
+
+
+@pytest.mark.parametrize("member", ["data.tar.bz2", "data.tar.lzma", "data.tar.gz"])
+def test_data_in_another_format_than_its_name_says_is_refused(tmp_path: Path, member: str) -> None:
+    debs_in(tmp_path)
+    (tmp_path / "libgcc-s1_12_arm64.deb").write_bytes(deb({}, member=member))
+
+    with pytest.raises(FileError, match=r"libgcc-s1_12_arm64\.deb is (compressed as|damaged)"):
+        debian_libraries.libraries(tmp_path)
+
+
 def test_without_apt_the_error_asks_for_a_folder_of_packages(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
