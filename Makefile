@@ -16,13 +16,17 @@ READY := $(VENV)/.ready
 GPU_PYTHON ?= $(BIN)/python
 GPU_MINUTES ?= 10
 
-.PHONY: demo test fuzz phone-target perf gpu-session mutate lint types clean
+.PHONY: demo test docs fuzz phone-target perf gpu-session mutate lint types clean
 
 demo: $(READY)
 	$(BIN)/ofabench quickstart --out runs/quickstart
 
 test: $(READY)
 	$(BIN)/python -m pytest -m "slow or not slow" -n $(TEST_PROCESSES) --dist loadfile
+
+# Its first page is build/site/index.html, which opens without a server and without a network.
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 phone-target: $(READY)
 	@$(BIN)/python -m tests.phone_target.build

@@ -1,4 +1,4 @@
-"""Plug in a backend and a device of one's own, and measure with them: docs/plugins.md.
+"""Plug in a backend and a device of one's own, and measure with them: docs/how-to/plugins.md.
 
 python examples/plug_in.py FOLDER
 """

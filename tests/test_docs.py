@@ -12,10 +12,8 @@ from tests.support.few_digits import use_few_digits
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-PAGES = sorted(
-    path for folder in (ROOT, ROOT / "docs", ROOT / "docs/results", ROOT / "data")
-    for path in folder.glob("*.md")
-)  # fmt: skip
+DOCS = ROOT / "docs"
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "data").rglob("*.md")])
 MEASURING = ("sweep", "verify")  # other tests run beside this one: --force measures all the same
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")
 
@@ -101,7 +99,7 @@ def test_lines_of_prose_are_at_most_120_columns(page: Path) -> None:
 
 
 def test_every_page_is_in_the_index() -> None:
-    index = (ROOT / "docs/README.md").read_text()
-    for page in (*(ROOT / "docs").glob("*.md"), *(ROOT / "docs/results").glob("*.md")):
-        name = str(page.relative_to(ROOT / "docs"))
+    index = (DOCS / "README.md").read_text()
+    for page in DOCS.rglob("*.md"):
+        name = str(page.relative_to(DOCS))
         assert name == "README.md" or f"]({name})" in index, name

@@ -12,7 +12,8 @@ from latency_models.drift.process import Forecast, WeightedHypotheses
 Floats = NDArray[np.float64]
 
 # Scatter of one network's latency between sessions about the common drift: the prior's relative
-# standard deviation, and the number of measurements that the prior counts as (docs/drift.md).
+# standard deviation, and the number of measurements that the prior counts as
+# (docs/explanation/drift.md).
 PRIOR_SCATTER, PRIOR_SCATTER_COUNT = 0.015, 6.0
 # The computing time grows with the cube of these.
 MOST_SESSIONS, MOST_STRETCHES = 100, 30

@@ -18,7 +18,7 @@ from latency_models.regression.gaussian_process import GaussianProcess
 Floats = NDArray[np.float64]
 
 # Standard deviation of the log drift over days. The prior is log-normal about `PRIOR_STD`:
-# docs/drift.md names the logs that it was chosen from.
+# docs/explanation/drift.md names the logs that it was chosen from.
 STDS = np.geomspace(0.004, 0.4, 14)
 PRIOR_STD, PRIOR_STD_SPREAD = 0.11, 0.8
 # Shares of the variance: independent in each session, decaying within hours, within days.

@@ -27,7 +27,7 @@ def drift_since_sweep(
 
     The estimate uses the predictor's anchor networks. Without enough measured anchors, it uses the
     two reference workloads, which are less reliable: single blocks then serve as a second estimate
-    that can only reject them (`docs/deploy.md`, "Drift"). An anchor that equals the verified
+    that can only reject them (`docs/how-to/deploy.md`, "Drift"). An anchor that equals the verified
     `network` is not used.
     """
     log, now_ms = predictor.drift_log, _networks_ms(measurements)

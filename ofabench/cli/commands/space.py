@@ -24,7 +24,7 @@ these, with the resolution from image_size, from a run.config in the same folder
 """
 _SHOW = """\
 A space is a TOML file; `show tiny --toml` prints one to start from, and `--space FILE.toml` is
-accepted wherever a name is. Its keys (details in docs/spaces.md):
+accepted wherever a name is. Its keys (details in docs/reference/spaces.md):
 
 """
 

@@ -1,11 +1,11 @@
-"""Terms of pages: one meaning here and in docs/glossary.md."""
+"""Terms of pages: one meaning here and in docs/reference/glossary.md."""
 
 import re
 from pathlib import Path
 
 from ofabench.report.glossary import Explainer, rows
 
-DOCS = Path(__file__).resolve().parents[3] / "docs" / "glossary.md"
+DOCS = Path(__file__).resolve().parents[3] / "docs/reference/glossary.md"
 
 
 def test_every_meaning_is_that_of_the_documentation() -> None:

@@ -271,7 +271,7 @@ def test_the_reference_lists_exactly_the_keys_that_are_read(family: str, text: s
 
 
 def test_the_page_on_spaces_has_every_key() -> None:
-    page = Path("docs/spaces.md").read_text(encoding="utf-8")
+    page = Path("docs/reference/spaces.md").read_text(encoding="utf-8")
     for family, tables in KEYS.items():
         part = page.partition(f"## {family}")[2].partition("\n## ")[0]
         shared = page.partition("## Every space")[2].partition("\n## ")[0]
