@@ -27,7 +27,7 @@ import numpy as np
 
 from bench.devices.android.adb.address import Address
 from bench.devices.android.adb.connection import AdbConnection
-from bench.devices.android.adb.sync import PushFile
+from bench.devices.remote.connection import PushFile
 from bench.errors import OfabenchError
 from tests.phone_target.build import NoTargetError, ensure_adbd
 from tests.phone_target.phone import RealPhone

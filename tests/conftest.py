@@ -9,6 +9,7 @@ from tests.phone_target.build import NoTargetError, ensure_adbd
 from tests.phone_target.phone import RealPhone
 from tests.support.phone_roots import ModelName
 from tests.support.slow_tests import over_limit_without_mark
+from tests.support.ssh_server import NoServerError, SshServer
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -84,3 +85,13 @@ def real_phone(
         pytest.skip(f"no real adbd: {why}")
     finally:
         phone.close()
+
+
+@pytest.fixture
+def ssh_server(tmp_path: Path) -> Iterator[SshServer]:
+    """A machine with an SSH server on loopback, which lets in one key of its own."""
+    try:
+        with SshServer(tmp_path / "ssh") as server:
+            yield server
+    except NoServerError as why:
+        pytest.skip(f"no SSH server: {why}")

@@ -19,9 +19,10 @@ from bench.devices.android.adb.server_address import (
     ServerAddress,
     server_address,
 )
-from bench.devices.android.adb.shell import EXIT, STDERR, STDOUT, CommandResult, Process, packet
-from bench.devices.android.adb.sync import PushFile, Sync
+from bench.devices.android.adb.shell import EXIT, STDERR, STDOUT, Process, packet
+from bench.devices.android.adb.sync import Sync
 from bench.devices.android.adb.wire import HEADER, VERSION, Wire
+from bench.devices.remote.connection import CommandResult, PushFile
 from bench.errors import InputError
 from tests.fuzz.target import FuzzTarget, text_of
 

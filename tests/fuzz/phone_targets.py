@@ -6,7 +6,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from bench.devices.android.adb.shell import CommandResult
 from bench.devices.android.benchmark_model.burst import judged
 from bench.devices.android.benchmark_model.output import parse_output
 from bench.devices.android.benchmark_model.profile import parse_profile
@@ -19,6 +18,7 @@ from bench.devices.android.phone.settings_changes import clock_changes, parse_be
 from bench.devices.android.runner.debian_libraries import package_files
 from bench.devices.android.runner.profile_summary import parse_profile_event
 from bench.devices.android.runner.runner_protocol import parse_line
+from bench.devices.remote.connection import CommandResult
 from bench.errors import OfabenchError
 from tests.fuzz.archives import deb
 from tests.fuzz.target import FuzzTarget, text_of

@@ -16,9 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.devices.android.adb.errors import DeviceFullError
-from bench.devices.android.adb.shell import CommandResult
-from bench.devices.android.adb.sync import PushFile
+from bench.devices.remote.connection import CommandResult, DeviceFullError, PushFile
 from bench.errors import DeviceLostError
 from tests.pocket_phone.places import Places
 

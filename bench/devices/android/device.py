@@ -7,7 +7,6 @@ from bench.devices.android.benchmark_model.replicates import BenchmarkReplicates
 from bench.devices.android.facts.busy_check import check_fit
 from bench.devices.android.facts.cores import choose_cores
 from bench.devices.android.facts.identity import identity_script, parse_identity
-from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.input_values import check_inputs
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.android.phone.phone import Phone
@@ -15,6 +14,7 @@ from bench.devices.android.replicates.inference import infer_on
 from bench.devices.android.replicates.profiling import profile_on
 from bench.devices.android.replicates.replicate import PhoneReplicates
 from bench.devices.android.runner.litert_library import litert_version
+from bench.devices.remote.connection import Connection
 from bench.digests import content_digest
 from bench.errors import InputError
 from bench.models.model_file import ModelFile

@@ -1,6 +1,5 @@
 """A connection to a phone for commands and files, which can be restored after a pulled cable."""
 
-import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,6 @@ from typing import Self
 
 from bench.devices.android.adb.address import Address
 from bench.devices.android.adb.daemon import DaemonLink
-from bench.devices.android.adb.errors import UnauthorizedError
 from bench.devices.android.adb.keys import signers
 from bench.devices.android.adb.link import Link
 from bench.devices.android.adb.listing import READY, ListedPhone, find, name_of
@@ -17,12 +15,13 @@ from bench.devices.android.adb.marked_shell import start_marked
 from bench.devices.android.adb.pipes import TcpPipe, UsbPipe
 from bench.devices.android.adb.server import ServerLink, listed
 from bench.devices.android.adb.server_address import server_address
-from bench.devices.android.adb.shell import CommandResult, Process, start
-from bench.devices.android.adb.sync import PushFile, silent, syncing
+from bench.devices.android.adb.shell import Process, start
+from bench.devices.android.adb.sync import syncing
+from bench.devices.remote.backoff import until_back
+from bench.devices.remote.connection import CommandResult, PushFile, UnauthorizedError, silent
 from bench.errors import DeviceError, DeviceLostError
 
 SHELL_V2, ECHOED_MARKER = "shell_v2", "echoed marker"
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,32 +111,17 @@ class AdbConnection:
             return session.pull(path)
 
     def reconnect(self) -> None:
-        """Close the connection, and retry until the phone is back.
-
-        Pauses grow from 0.2 to 5 s. Raises `DeviceError` after the timeout.
-        """
+        """Close the connection, and retry until the phone is back; see `remote.backoff`."""
         self.close()
-        # Phones of a fleet do not all retry at the same time.
-        rng = random.Random(str(self.address))
-        deadline_s = time.monotonic() + self._timeouts.reconnect_s
-        pause_s = FIRST_PAUSE_S
-        while True:
-            try:
-                self._link = open_link(
-                    self.address, self._timeouts, self._notify, self._keys, self._last_entry
-                )
-                self._last_entry = self._link.phone if isinstance(self._link, ServerLink) else None
-                return
-            except UnauthorizedError:
-                raise
-            except DeviceError as error:
-                if time.monotonic() + pause_s > deadline_s:
-                    raise DeviceError(
-                        f"{self.address} did not come back within "
-                        f"{self._timeouts.reconnect_s:g} s: {error}"
-                    ) from error
-            self._sleep(pause_s * rng.uniform(0.8, 1.2))
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        self._link = until_back(
+            lambda: open_link(
+                self.address, self._timeouts, self._notify, self._keys, self._last_entry
+            ),
+            str(self.address),
+            self._timeouts.reconnect_s,
+            sleep=self._sleep,
+        )
+        self._last_entry = self._link.phone if isinstance(self._link, ServerLink) else None
 
     def close(self) -> None:
         """Close the connection; may be called again."""

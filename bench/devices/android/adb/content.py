@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from bench.devices.android.adb.shell import CommandResult
-from bench.devices.android.adb.sync import PushFile, silent
+from bench.devices.remote.connection import CommandResult, PushFile, silent
 from bench.errors import DeviceError, DeviceLostError, InputError
 from bench.files import read_bytes
 

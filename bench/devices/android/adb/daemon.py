@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from time import monotonic
 
-from bench.devices.android.adb.errors import UnauthorizedError
 from bench.devices.android.adb.keys import Signer
 from bench.devices.android.adb.link import parse_banner
 from bench.devices.android.adb.wire import MAX_PAYLOAD_BYTES, VERSION, Message, Pipe, Wire
+from bench.devices.remote.connection import UnauthorizedError
 from bench.errors import DeviceError, DeviceLostError
 
 TOKEN, SIGNATURE, PUBLIC_KEY = 1, 2, 3

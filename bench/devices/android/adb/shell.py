@@ -6,11 +6,11 @@ A packet is a type byte, its length, and its bytes (AOSP, adb's shell_protocol.h
 import shlex
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from time import monotonic
 
 from bench.closing import Closing
 from bench.devices.android.adb.link import Link, Stream
+from bench.devices.remote.connection import CommandResult
 from bench.errors import DeviceLostError
 
 STDIN, STDOUT, STDERR, EXIT, CLOSE_STDIN, WINDOW = range(6)
@@ -19,20 +19,6 @@ _HEADER = struct.Struct("<BI")
 STALL_S = 10.0  # within a packet bytes follow at once: otherwise its length was garbled
 _PACKET_BYTES = 32 * 1024  # of standard input at once
 MAX_ERR_BYTES = 1 << 20  # of standard error that is kept
-
-
-@dataclass(frozen=True, slots=True)
-class CommandResult:
-    """Result of a command. For a signal the status is 128 plus its number."""
-
-    status: int
-    out: bytes
-    err: bytes
-
-    @property
-    def text(self) -> str:
-        """Standard output as text, without surrounding whitespace."""
-        return self.out.decode("utf-8", "replace").strip()
 
 
 def packet(kind: int, data: bytes = b"") -> bytes:

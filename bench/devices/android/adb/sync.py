@@ -4,11 +4,9 @@ import struct
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
-from bench.devices.android.adb.errors import DeviceFullError
 from bench.devices.android.adb.link import Link, Stream
+from bench.devices.remote.connection import DeviceFullError, PushFile, silent
 from bench.errors import DeviceError, DeviceLostError
 from bench.files import read_bytes
 
@@ -19,20 +17,6 @@ FILES_AHEAD = 32  # sent before their answers are awaited
 _WORD = struct.Struct("<4sI")
 _STAT = struct.Struct("<4sIII")
 _FULL = "no space left"
-
-
-@dataclass(frozen=True, slots=True)
-class PushFile:
-    """A file for `path` on the phone; a `content` that is a path is read when sent."""
-
-    path: str
-    content: bytes | Path
-    mode: int = 0o644
-
-
-def silent(count: int) -> None:
-    """Ignore the number of bytes sent."""
-    del count
 
 
 class Sync:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.devices.android.adb.shell import CommandResult
 from bench.devices.android.benchmark_model.delegate import Delegation, delegation, refusal
 from bench.devices.android.benchmark_model.output import BenchmarkOutput, parse_output
 from bench.devices.android.facts.cores import mask_of
 from bench.devices.android.phone.settings_guard import error_line
+from bench.devices.remote.connection import CommandResult
 from bench.errors import DeviceError, DeviceLostError
 from bench.protocol.target import Target
 

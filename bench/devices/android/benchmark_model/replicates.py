@@ -19,10 +19,10 @@ from bench.devices.android.benchmark_model.burst import BenchmarkBurst, judged, 
 from bench.devices.android.benchmark_model.delegate import Delegation
 from bench.devices.android.facts.cooling import CoolDown, ThrottlingDetector, ThrottlingSigns
 from bench.devices.android.facts.device_state import PhoneState, joined
-from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.phone import RUNNER_PID, Phone, read_state
 from bench.devices.android.phone.settings_guard import WORK, changed
 from bench.devices.android.replicates.preparing import changes_for, heat_checks, with_room
+from bench.devices.remote.connection import Connection
 from bench.digests import file_digest
 from bench.protocol.backend import Backend
 from bench.protocol.device import THROTTLED, Facts, ReplicatePlan, RoundResult, Workload

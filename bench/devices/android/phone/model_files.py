@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench.devices.android.adb.content import push_missing
-from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.input_values import value_bytes
 from bench.devices.android.phone.settings_guard import WORK, error_line
+from bench.devices.remote.connection import Connection
 from bench.digests import content_digest
 from bench.errors import DeviceError
 from bench.integers import parse_integer

@@ -13,12 +13,12 @@ from bench.devices.android.adb.content import push_missing
 from bench.devices.android.facts.busy_check import CpuUse, parse_busy, quiet_script
 from bench.devices.android.facts.device_state import PhoneState, parse_state, state_script
 from bench.devices.android.facts.facts import PhoneFacts, facts_script, parse_facts
-from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.model_files import ModelCache
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.android.phone.settings_changes import FIXED_MODE_SDK, fixed_mode_command
 from bench.devices.android.phone.settings_guard import WORK, claim
 from bench.devices.android.runner.bundle import Bundle, ensure_bundle
+from bench.devices.remote.connection import Connection
 from bench.errors import DeviceError, DeviceLostError
 
 ASK_S = 30.0  # dumpsys waits ten seconds for each service that hangs

@@ -11,8 +11,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from bench.devices.android.facts.shell_queries import answers, script
-from bench.devices.android.phone.connection import Connection, Process
 from bench.devices.android.phone.settings_changes import SettingChange
+from bench.devices.remote.connection import Connection, Process
 from bench.errors import DeviceError, DeviceLostError
 
 WORK = "/data/local/tmp/ofabench"

@@ -14,10 +14,10 @@ from bench.devices.android.facts.cores import parse_list
 from bench.devices.android.facts.device_state import PhoneState, joined
 from bench.devices.android.facts.facts import plausible_khz
 from bench.devices.android.facts.temperatures import hottest_c, nearest_part
-from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.phone import read_state
 from bench.devices.android.replicates.runner_session import CREDITS, RunnerProcess
 from bench.devices.android.runner.runner_protocol import RoundEnded
+from bench.devices.remote.connection import Connection
 from bench.integers import parse_integer
 from bench.protocol.device import THROTTLED, Facts, RoundResult
 

@@ -11,10 +11,10 @@ from bench.backends.inputs import check_images
 from bench.backends.tflite_schema import check_whole, schema
 from bench.blocks.quantisation import INT8_LOWEST, Quantisation
 from bench.devices.android.adb.content import push_missing
-from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.phone import Phone
 from bench.devices.android.phone.settings_guard import WORK, error_line
 from bench.devices.android.replicates.preparing import run_argv
+from bench.devices.remote.connection import Connection
 from bench.errors import DeviceError, FileError
 from bench.protocol.backend import Array
 from bench.protocol.target import Target

@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bench.devices.android.adb.content import push_missing
-from bench.devices.android.adb.errors import DeviceFullError
 from bench.devices.android.facts.cooling import CoolDown, ThrottlingDetector
 from bench.devices.android.facts.cores import mask_of, parse_list
-from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.model_files import CACHE_BYTES, free_bytes
 from bench.devices.android.phone.phone import ASK_S, BUNDLE, RUNNER_PID, Phone
 from bench.devices.android.phone.settings_changes import (
@@ -21,6 +19,7 @@ from bench.devices.android.phone.settings_changes import (
 )
 from bench.devices.android.phone.settings_guard import WORK
 from bench.devices.android.runner.runner_protocol import Job
+from bench.devices.remote.connection import Connection, DeviceFullError
 from bench.errors import DeviceError
 from bench.protocol.backend import Backend
 from bench.protocol.device import ReplicatePlan, Workload

@@ -1,12 +1,12 @@
 """Time of a model's operators on the phone."""
 
 from bench.devices.android.adb.content import push_missing
-from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.phone import Phone
 from bench.devices.android.phone.settings_guard import error_line
 from bench.devices.android.replicates.inference import FOLDER, TIMEOUT_S
 from bench.devices.android.replicates.preparing import run_argv
 from bench.devices.android.runner.profile_summary import parse_profile_event
+from bench.devices.remote.connection import Connection
 from bench.errors import FileError
 from bench.operators.profile import OperatorProfile
 

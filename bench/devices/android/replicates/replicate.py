@@ -5,7 +5,6 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from bench.devices.android.facts.device_state import PhoneState, changes_between
-from bench.devices.android.phone.connection import Connection, Process
 from bench.devices.android.phone.phone import Phone, end_runner, read_state
 from bench.devices.android.phone.settings_guard import changed
 from bench.devices.android.replicates.disturbance_monitor import MonitoredRounds, ThermalState
@@ -21,6 +20,7 @@ from bench.devices.android.replicates.runner_session import (
     RunnerRefusalError,
     share_whole,
 )
+from bench.devices.remote.connection import Connection, Process
 from bench.errors import DeviceError, DeviceLostError, UnrunnableError
 from bench.protocol.backend import Backend
 from bench.protocol.device import Facts, ReplicatePlan, RoundResult, Workload

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from bench.devices.android.phone.connection import Process
 from bench.devices.android.phone.settings_guard import error_line
 from bench.devices.android.runner.runner_protocol import (
     PASS,
@@ -23,6 +22,7 @@ from bench.devices.android.runner.runner_protocol import (
     RunnerStarted,
     parse_line,
 )
+from bench.devices.remote.connection import Process
 from bench.errors import DeviceError, DeviceLostError
 
 E = TypeVar("E", bound=Event)

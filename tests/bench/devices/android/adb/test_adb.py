@@ -11,8 +11,7 @@ import pytest
 from bench.devices.android.adb.address import Address
 from bench.devices.android.adb.connection import AdbConnection, Timeouts
 from bench.devices.android.adb.content import push_missing
-from bench.devices.android.adb.errors import DeviceFullError, UnauthorizedError
-from bench.devices.android.adb.sync import PushFile
+from bench.devices.remote.connection import DeviceFullError, PushFile, UnauthorizedError
 from bench.errors import DeviceError, DeviceLostError, InputError
 from tests.pocket_phone.phone import PocketPhone
 from tests.support.phone_roots import take_command

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.devices.android.adb.content import PROGRAMS, hash_program, push_missing
-from bench.devices.android.adb.shell import CommandResult
-from bench.devices.android.adb.sync import PushFile
+from bench.devices.remote.connection import CommandResult, PushFile
 from bench.errors import DeviceError, DeviceLostError
 
 WHOLE = "sha256sum\nsha1sum\nmd5sum\n"

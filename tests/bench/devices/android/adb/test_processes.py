@@ -13,11 +13,11 @@ from bench.devices.android.adb.shell import (
     STDIN,
     STDOUT,
     WINDOW,
-    CommandResult,
     PacketReader,
     Process,
     packet,
 )
+from bench.devices.remote.connection import CommandResult
 from bench.errors import DeviceLostError
 
 MEGABYTE = 1 << 20

@@ -11,11 +11,11 @@ import pytest
 from bench.devices.android.adb.address import Address
 from bench.devices.android.adb.connection import AdbConnection
 from bench.devices.android.adb.discovery import DiscoveredPhone, discover_phones
-from bench.devices.android.adb.errors import UnauthorizedError
 from bench.devices.android.adb.listing import ListedPhone, find, name_of, parse_listed
 from bench.devices.android.adb.server import ServerLink, listed
 from bench.devices.android.adb.server_address import ServerAddress
 from bench.devices.android.adb.shell import EXIT, STDOUT, packet
+from bench.devices.remote.connection import UnauthorizedError
 from bench.errors import DeviceError, DeviceLostError
 
 DEVICES = (

@@ -5,13 +5,12 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from bench.devices.android.adb.shell import CommandResult
 from bench.devices.android.facts.facts import CPU
-from bench.devices.android.phone.connection import Connection
 from bench.devices.android.phone.model_files import free_bytes, listed
 from bench.devices.android.phone.settings_changes import PreviousSettings, clock_changes
 from bench.devices.android.replicates.disturbance_monitor import round_facts
 from bench.devices.android.runner.runner_protocol import RoundEnded
+from bench.devices.remote.connection import CommandResult, Connection
 from bench.errors import InputError
 
 TOO_LONG = "9" * 5000  # int() refuses more than 4300 digits

@@ -1,0 +1,1 @@
+"""Devices reached over a connection: what phones and boards share."""

@@ -1,0 +1,1 @@
+"""Boards and servers, reached by the system's SSH client."""
