@@ -27,6 +27,7 @@ test: $(READY)
 # Its first page is build/site/index.html, which opens without a server and without a network.
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	$(BIN)/python -m docs.site.links build/site
 
 phone-target: $(READY)
 	@$(BIN)/python -m tests.phone_target.build

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import ofabench
 from ofabench.cli.main import main
 from tests.support.few_digits import use_few_digits
 
@@ -103,3 +104,9 @@ def test_every_page_is_in_the_index() -> None:
     for page in DOCS.rglob("*.md"):
         name = str(page.relative_to(DOCS))
         assert name == "README.md" or f"]({name})" in index, name
+
+
+def test_every_public_name_is_on_one_page_of_the_reference() -> None:
+    pages = (page.read_text() for page in (DOCS / "reference/api").glob("*.md"))
+    names = [name for text in pages for name in re.findall(r"^::: ofabench\.(\w+)$", text, re.M)]
+    assert sorted(names) == sorted(ofabench.__all__)

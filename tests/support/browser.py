@@ -67,11 +67,15 @@ class Page:
     def __init__(self, chrome: "Chrome") -> None:
         self.chrome = chrome
 
-    def open(self, path: Path) -> None:
-        """Open a file and draw all of its charts, as printing does."""
+    def load(self, path: Path) -> None:
+        """Open a file; its logs begin with it."""
         self._log("performance")
         self.chrome.get("about:blank")  # else a page opened twice might still be the first
         self.chrome.get(path.resolve().as_uri())
+
+    def open(self, path: Path) -> None:
+        """Open a file and draw all of its charts, as printing does."""
+        self.load(path)
         # Polled, as the driver may return before the page's script has run.
         self.wait_for(
             "window.dispatchEvent(new Event('beforeprint'));"

@@ -99,12 +99,14 @@ def pareto(  # noqa: PLR0913 - what is searched, its costs and limits, and how
     """Return the Pareto front: networks that no other one beats in both accuracy and latency.
 
     Args:
-        space, accuracy, progress: as of `search`.
+        space: as of `search`.
+        accuracy: as of `search`.
         latencies: one or two latency predictors, or their files: the front is of accuracy against
             their latencies. Or several limits of `latency_limit` on one device: the most accurate
             network within each.
         constraints: limits that every network meets, on other costs than these latencies.
         options: how to search; `options.points` is the number of networks.
+        progress: as of `search`.
 
     Returns:
         The networks from the cheapest, as a list that has a table (`.frame`) and a file (`.save`).

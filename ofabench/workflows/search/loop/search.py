@@ -51,7 +51,8 @@ def search_on_device(  # noqa: PLR0913 - what is searched, its limits, and where
     a measured one. That network is measured again in a new process, which alone decides.
 
     Args:
-        space, accuracy: as of `search`.
+        space: as of `search`.
+        accuracy: as of `search`.
         constraints: one limit of `latency_limit`, which is measured, and any limits on other costs.
         device: an address like `"cpu"`, or `DeviceOptions`: the device of the predictor.
         folder: keeps all measurements; the same call continues from them.
