@@ -74,13 +74,27 @@ def work_matrix(operators: Sequence[Operator]) -> Floats:
 
     One of `PICKING` reads at most as many bytes of a tensor as it writes.
     """
-    rows = [[1.0, *(float(getattr(each, name)) for name in WORK)] for each in operators]
-    work = np.array(rows, dtype=np.float64).reshape(len(rows), 1 + len(WORK))
-    picks = np.array([each.kind.partition(" ")[0] in PICKING for each in operators], dtype=bool)
-    for name in ("in_bytes", "weight_bytes"):
-        place, written = 1 + WORK.index(name), 1 + WORK.index("out_bytes")
-        work[picks, place] = np.minimum(work[picks, place], work[picks, written])
-    return work
+    rows = [
+        [
+            1.0,
+            float(each.macs),
+            min(float(each.in_bytes), _read_limit(each)),
+            float(each.out_bytes),
+            read_weight_bytes(each),
+        ]
+        for each in operators
+    ]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), 1 + len(WORK))
+
+
+def read_weight_bytes(operator: Operator) -> float:
+    """Return the bytes of constants that an operator reads, at most what it writes if it picks."""
+    return min(float(operator.weight_bytes), _read_limit(operator))
+
+
+def _read_limit(operator: Operator) -> float:
+    picks = operator.kind.partition(" ")[0] in PICKING
+    return float(operator.out_bytes) if picks else float("inf")
 
 
 def operators_frame(measured: Sequence[MeasuredOperator]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from bench.errors import FileError, InputError
 from bench.files import VALUE_DAMAGE
 from bench.operators.operator import Operator
 from bench.protocol.target import Target
-from latency_models.operators.calibration import Calibration, calibrate
+from latency_models.operators.calibration import Calibration, CalibrationModel, calibrate
 from latency_models.operators.kind_regression import LEAST_OPERATORS, KindRegression, fit_kind
 from latency_models.operators.measured import (
     COLUMNS,
@@ -22,6 +22,7 @@ from latency_models.operators.measured import (
     ModelOperators,
     operators_frame,
     operators_of,
+    read_weight_bytes,
 )
 from latency_models.operators.prediction import ModelPrediction, OperatorCost
 from latency_models.tables.storage import (
@@ -60,23 +61,17 @@ class OperatorPredictor:
     @cached_property
     def calibration(self) -> Calibration:
         """What operators cost in a model, from the models measured whole."""
-        sums, ms = [], []
-        for model in self.models:
-            if model.uncut or any(
-                digest not in self.operators_by_digest for digest in model.counts
-            ):
-                continue
-            known = [
-                (self.operators_by_digest[digest], count) for digest, count in model.counts.items()
+        known = self.operators_by_digest
+        return calibrate(
+            [
+                _calibration_model(model, known)
+                for model in self.models
+                if not model.uncut and all(digest in known for digest in model.counts)
             ]
-            warm_ms = sum(count * each.warm_ms for each, count in known)
-            cold_ms = sum(count * each.cold_ms for each, count in known)
-            sums.append([warm_ms, cold_ms, float(sum(model.counts.values()))])
-            ms.append(model.ms)
-        return calibrate(np.array(sums).reshape(len(sums), 3), np.array(ms))
+        )
 
     def cost_ms(self, measured: MeasuredOperator) -> float:
-        """Return what a measured operator costs in a model."""
+        """Return what a measured operator costs in a model whose weights stay in the cache."""
         return self.calibration.cost_ms(measured.warm_ms, measured.cold_ms)
 
     def predict(self, model: ModelOperators) -> ModelPrediction:
@@ -87,22 +82,26 @@ class OperatorPredictor:
             if digest not in self.operators_by_digest
         ]
         inferred = self._inferred(missing)
+        calibration = self.calibration
+        weight_bytes = sum(
+            count * read_weight_bytes(model.operators[digest])
+            for digest, count in model.counts.items()
+        )
         costs = []
         for digest, count in model.counts.items():
             known = self.operators_by_digest.get(digest)
             ms, log_std = (self.cost_ms(known), 0.0) if known else inferred[digest]
+            operator = model.operators[digest]
             costs.append(
                 OperatorCost(
-                    operator=model.operators[digest] if known is None else known.operator,
+                    operator=operator,
                     count=count,
-                    ms=ms,
+                    ms=ms + calibration.reload_ms(read_weight_bytes(operator), weight_bytes),
                     measured=known is not None,
                     relative_std=log_std,
                 )
             )
-        return ModelPrediction.of(
-            costs, model.uncut, self.calibration.relative_std, self._rare(missing)
-        )
+        return ModelPrediction.of(costs, model.uncut, calibration.relative_std, self._rare(missing))
 
     def with_operators(self, measured: Sequence[MeasuredOperator]) -> Self:
         """Return a predictor that knows these operators too."""
@@ -179,3 +178,16 @@ class OperatorPredictor:
     @cached_property
     def _regressions(self) -> dict[str, KindRegression]:
         return {}
+
+
+def _calibration_model(
+    model: MeasuredModel, operators: Mapping[str, MeasuredOperator]
+) -> CalibrationModel:
+    distinct = [operators[digest] for digest in model.counts]
+    return CalibrationModel(
+        ms=model.ms,
+        counts=np.array(list(model.counts.values()), dtype=np.float64),
+        warm_ms=np.array([each.warm_ms for each in distinct]),
+        cold_ms=np.array([each.cold_ms for each in distinct]),
+        weight_bytes=np.array([read_weight_bytes(each.operator) for each in distinct]),
+    )

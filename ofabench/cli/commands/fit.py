@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.errors import InputError
 from bench.options import Options, nested, option
 from ofabench.cli.derived.command import Command
 from ofabench.options import shared
 from ofabench.options.fit import FitOptions
+
+if TYPE_CHECKING:
+    from latency_models.operators.calibration import Calibration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,11 +75,21 @@ def _fit_models(options: FitCommand) -> int:
     print(
         f"{len(predictor.operators)} operators, {len(predictor.models)} models: in a model an "
         f"operator takes {fitted.warm_share:.2f} of its warm latency and {fitted.cold_share:.2f} "
-        f"of its cold one, less {1e3 * fitted.overhead_ms:.1f} us; standard deviation "
+        f"of its cold one, less {1e3 * fitted.overhead_ms:.1f} us{_reload(fitted)}; "
+        "standard deviation "
         f"{fitted.relative_std:.1%}, each model predicted from the others"
     )
     print(f"{options.out}: predictor of {predictor.target.key}")
     return 0
+
+
+def _reload(fitted: "Calibration") -> str:
+    if fitted.reload_ms_per_byte == 0:
+        return ""
+    return (
+        f", and waits {1e9 * fitted.reload_ms_per_byte:.0f} us for each MB of weights that left "
+        f"a cache of {fitted.cache_bytes / 1e6:g} MB"
+    )
 
 
 COMMAND = Command(

@@ -10,7 +10,7 @@ import pytest
 from bench.errors import FileError, InputError
 from bench.operators.operator import Operator
 from bench.protocol.target import Target
-from latency_models.operators.calibration import LEAST_STD, UNCALIBRATED_STD, calibrate
+from latency_models.operators.calibration import LEAST_STD, UNCALIBRATED_STD
 from latency_models.operators.kind_regression import (
     LARGEST_RATIO,
     LARGEST_STD,
@@ -95,30 +95,6 @@ def test_the_deviation_is_that_of_models_left_out() -> None:
     fitted = predictor(models=(model(1.0, Conv_0=1), model(1.25, Conv_0=1)), operators=TWO[:1])
     expected = np.sqrt(np.mean(np.square([1.25 - 1, 1 / 1.25 - 1])))
     assert fitted.calibration.relative_std == pytest.approx(expected)
-
-
-def test_the_overhead_of_a_run_is_taken_off_each_operator() -> None:
-    """Models that take 0.9 of their warm latency less 0.02 ms an operator."""
-    warm_ms = np.array([1.0, 2.0, 3.0, 5.0, 8.0])
-    counts = np.array([10.0, 3.0, 40.0, 7.0, 90.0])
-    cold_ms = np.array([1.3, 2.9, 3.1, 9.0, 8.5])
-    sums = np.column_stack([warm_ms, cold_ms, counts])
-    calibration = calibrate(sums, 0.9 * warm_ms - 0.02 * counts)
-    assert calibration.warm_share == pytest.approx(0.9)
-    assert calibration.cold_share == pytest.approx(0, abs=1e-9)
-    assert calibration.overhead_ms == pytest.approx(0.02)
-    assert calibration.cost_ms(1.0, 9.0) == pytest.approx(0.88)
-    assert calibration.cost_ms(0.01, 0.01) == pytest.approx(0.0005)  # never free
-
-
-def test_the_overhead_is_left_out_where_it_does_not_help_other_models() -> None:
-    """Its error on models left out is larger: the number of operators explains nothing."""
-    rng = np.random.default_rng(3)
-    warm_ms = rng.uniform(1, 10, 6)
-    sums = np.column_stack([warm_ms, 1.2 * warm_ms, rng.integers(1, 50, 6)])
-    calibration = calibrate(sums, warm_ms * rng.normal(1.0, 0.02, 6))
-    assert calibration.overhead_ms == 0
-    assert calibration.warm_share + 1.2 * calibration.cold_share == pytest.approx(1, abs=0.03)
 
 
 def test_models_with_unknown_operators_do_not_calibrate() -> None:
