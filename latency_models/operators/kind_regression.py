@@ -24,6 +24,9 @@ FAR = 1.0  # doublings of work beyond all measured operators, from which an esti
 LARGEST_RATIO = 16.0  # of a limited estimate to that of all kinds, either way
 DOUBLING_STD = 0.2  # of the logarithm, for each doubling of work beyond all measured operators
 LARGEST_STD = 1.0  # of the logarithm, however far
+# Of a kind with more operators, so many set the smooth factor, and so many its hyperparameters.
+MOST_OPERATORS = 1500
+CHOOSING_OPERATORS = 300
 _LEAST_MS = 1e-6
 
 
@@ -35,8 +38,8 @@ class KindRegression:
 
     Attributes:
         per_unit_ms: cost of a call, a MAC, a byte read, written, and constant, (5,).
-        places: logarithms of the measured operators' work, (n, 4), in `length`s.
-        weights: of the measured operators, whose sum is the factor's logarithm, (n,).
+        places: logarithms of the work of the operators that set the factor, (n, 4), in `length`s.
+        weights: of these operators, whose sum is the factor's logarithm, (n,).
         least, most: logarithms of the smallest and the largest work that was measured, (4,).
     """
 
@@ -86,26 +89,35 @@ class KindRegression:
 def fit_kind(operators: Sequence[Operator], ms: Floats) -> KindRegression:
     """Fit on measured operators and their latencies (n,) in ms, all above 0.
 
-    Costs minimise relative errors; length, scale and noise are the most likely of those tried.
+    Costs minimise relative errors; length, scale and noise are the most likely of those tried. The
+    time grows with the third power of the operators, so of many only some set the smooth factor.
     """
     work = work_matrix(operators)
     per_unit_ms, _ = nnls(work / ms[:, None], np.ones(len(ms)))
-    residual = np.log(ms / np.maximum(work @ per_unit_ms, _LEAST_MS))
-    places = _logarithms(work)
+    base_ms = np.maximum(work @ per_unit_ms, _LEAST_MS)
+    residual, everywhere = np.log(ms / base_ms), _logarithms(work)
+    few, some = _spread(base_ms, CHOOSING_OPERATORS), _spread(base_ms, MOST_OPERATORS)
     grid = Grid(stretches=LENGTHS, scales=SCALES, noises=NOISES)
-    length, scale, noise = grid.most_likely(places, residual)
-    chosen = processes(places / length, np.array([scale]), np.array([noise]))
+    length, scale, noise = grid.most_likely(everywhere[few], residual[few])
+    places = everywhere[some] / length
+    chosen = processes(places, np.array([scale]), np.array([noise]))
     return KindRegression(
         per_unit_ms=np.asarray(per_unit_ms),
         length=length,
         scale=scale,
         noise=noise,
-        places=places / length,
-        weights=chosen.weights(residual)[0],
-        least=places.min(axis=0),
-        most=places.max(axis=0),
+        places=places,
+        weights=chosen.weights(residual[some])[0],
+        least=everywhere.min(axis=0),
+        most=everywhere.max(axis=0),
         process=chosen,
     )
+
+
+def _spread(values: Floats, most: int) -> NDArray[np.intp]:
+    """Return the indices of at most `most` values, evenly over their order, ascending."""
+    places = np.linspace(0, len(values) - 1, min(len(values), most)).round().astype(np.intp)
+    return np.sort(np.argsort(values, kind="stable")[places])
 
 
 def _logarithms(work: Floats) -> Floats:

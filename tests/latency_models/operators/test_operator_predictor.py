@@ -232,3 +232,17 @@ def test_the_smooth_factor_is_limited() -> None:
 
 def _warm(operators: tuple[MeasuredOperator, ...]) -> np.ndarray[Any, Any]:
     return np.array([each.warm_ms for each in operators])
+
+
+def test_of_many_operators_some_set_the_smooth_factor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten of 40 still follow the bend of the latency; the limits of the work are those of all."""
+    monkeypatch.setattr("latency_models.operators.kind_regression.MOST_OPERATORS", 10)
+    macs = np.linspace(1e4, 1e6, 40).astype(int)
+    ms = 1e-6 * macs * np.where(macs < 4e5, 1.0, 1.5)
+    operators = [operator(number, macs=int(count)) for number, count in enumerate(macs)]
+    regression = fit_kind(operators, ms)
+    predicted, _ = regression.predict(operators)
+    assert len(regression.places) == len(regression.weights) == 10
+    assert np.median(np.abs(predicted / ms - 1)) < 0.03
+    assert regression.least[0] == np.log2(1 + macs[0])
+    assert regression.most[0] == np.log2(1 + macs[-1])
