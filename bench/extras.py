@@ -12,6 +12,7 @@ EXTRAS = {
     "matplotlib": ("matplotlib", "report"),
     "onnxscript": ("onnxscript", "export"),
     "plotly": ("plotly", "report"),
+    "tensorboard": ("tensorboard", "tensorboard"),
     "webdataset": ("webdataset", "webdataset"),
     "pynvml": ("nvidia-ml-py", "gpu"),
 }

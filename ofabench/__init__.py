@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from supernet.data.torch_dataset import TorchData
     from supernet.space.arch import ArchConfig
     from supernet.space.space import SearchSpace
+    from supernet.train.callbacks import TrainCallback, TrainingEpoch
 
 __version__ = "0.1.0"
 
@@ -141,7 +142,9 @@ _MODULES = {
     "SweepOptions": "ofabench.options.sweep",
     "Target": "bench.protocol.target",
     "TorchData": "supernet.data.torch_dataset",
+    "TrainCallback": "supernet.train.callbacks",
     "TrainOptions": "ofabench.options.train",
+    "TrainingEpoch": "supernet.train.callbacks",
     "Verification": "ofabench.workflows.deploy.verification",
     "VerificationTries": "ofabench.workflows.deploy.verification_tries",
     "VerifyOptions": "ofabench.options.verify",
@@ -231,7 +234,9 @@ __all__ = [
     "SweepOptions",
     "Target",
     "TorchData",
+    "TrainCallback",
     "TrainOptions",
+    "TrainingEpoch",
     "Verification",
     "VerificationTries",
     "VerifyOptions",

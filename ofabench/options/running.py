@@ -1,6 +1,7 @@
 """Options that every training has: of a supernet, and of a single network."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from bench.options import SECONDS, Options, nested, option
 from ofabench.options import shared
@@ -68,6 +69,14 @@ class RunningOptions(Options):
         metavar="TIME",
         group=_RUNNING,
         help="time between checkpoints within an epoch, e.g. 90s or 5m ({default})",
+    )
+
+    tensorboard: Path | None = option(
+        None,
+        metavar="DIR",
+        group=_RUNNING,
+        help="also write the log as TensorBoard's events, into a folder of DIR that is named after "
+        "--out (needs the extra tensorboard)",
     )
 
     augmentation: AugmentationOptions = nested(

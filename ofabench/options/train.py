@@ -37,6 +37,13 @@ class TrainOptions(RunningOptions):
         "`import-ofa`; classes and input channels of the space may differ (default: random "
         "weights). To continue an interrupted training, use --resume",
     )
+    validation_networks: int = option(
+        3,
+        minimum=0,
+        metavar="N",
+        help="random networks whose validation accuracy is logged after each epoch, beside the "
+        "largest and the smallest ({default}); always the same ones",
+    )
     latency: tuple[Path, ...] = option(
         (),
         repeat=True,

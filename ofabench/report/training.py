@@ -8,12 +8,14 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from bench.errors import FileError
-from ofabench.report.charts import COLOURS, finish
+from ofabench.report.charts import COLOURS, colours, finish
 from ofabench.report.inputs import Inputs
 from ofabench.report.page import Chart, Section, plain
 from ofabench.report.tables import Column, Table, percent
 from supernet.train.log import read_log
+from supernet.train.watched_networks import RANDOM
 
+NOT_ABOUT = ("kind", "time", "networks")  # fields of a run's line that do not describe it
 NUMBERS = ["phase", "epoch", "step", "lr", "images_per_s"]  # a loss may be NaN, and is drawn so
 ABOUT = {"micro_batches": "micro-batches"}
 
@@ -43,10 +45,7 @@ def training_section(path: Path, title: str) -> Section:
         "are not comparable."
     )
     if not validation.empty:
-        networks = ", ".join(dict.fromkeys(validation["network"]))
-        images = int(validation["images"].max())
-        caption = f"Accuracy on {images:,} validation images: {networks} sub-network"
-        charts.append(Chart(figure=_validation_chart(validation), caption=caption))
+        charts.append(_validation_chart(validation))
     return Section(
         title=title,
         text=text,
@@ -78,7 +77,9 @@ def _about(lines: list[dict[str, Any]]) -> str:
     facts = [
         f"{ABOUT.get(name, name)} {value}"
         for name, value in (runs[-1] if runs else {}).items()
-        if name != "kind" and value not in ("", None) and (name, value) != ("micro_batches", 1)
+        if name not in NOT_ABOUT
+        and value not in ("", None)
+        and (name, value) != ("micro_batches", 1)
     ]
     text = ", ".join(facts)
     return f"{text[:1].upper()}{text[1:]}. " if text else ""
@@ -132,23 +133,30 @@ def _validation(lines: list[dict[str, Any]], starts: dict[tuple[int, int], int])
     return rows
 
 
-def _validation_chart(validation: pd.DataFrame) -> go.Figure:
+def _validation_chart(validation: pd.DataFrame) -> Chart:
+    """Accuracy of each network over steps; the random ones are thin lines."""
     figure = go.Figure()
-    for colour, (network, rows) in zip(COLOURS, validation.groupby("network"), strict=False):
+    by_network = validation.groupby("network", sort=False)
+    for colour, (network, rows) in zip(colours(), by_network, strict=False):
         figure.add_trace(
             go.Scatter(
                 x=rows["at"],
                 y=rows["accuracy"],
                 mode="lines+markers",
                 name=plain(network),
-                line={"color": colour},
+                line={"color": colour, "width": 1 if str(network).startswith(RANDOM) else 2},
                 customdata=rows["epoch"],
-                hovertemplate="step %{x}, epoch %{customdata}<br>%{y:.2%}<extra></extra>",
+                hovertemplate="step %{x}, epoch %{customdata}<br>%{y:.2%}",
             )
         )
     finish(figure, "steps", "accuracy")
     figure.update_yaxes(tickformat=".0%", nticks=7)
-    return figure.update_layout(showlegend=len(figure.data) > 1)
+    figure.update_layout(showlegend=len(figure.data) > 1)
+    networks = ", ".join(dict.fromkeys(validation["network"]))
+    plural = "s" if len(figure.data) > 1 else ""
+    images = int(validation["images"].max())
+    caption = f"Accuracy on {images:,} validation images: {networks} sub-network{plural}"
+    return Chart(figure=figure, caption=caption)
 
 
 def _phases(steps: pd.DataFrame, validation: pd.DataFrame) -> Table:
@@ -168,8 +176,10 @@ def _phases(steps: pd.DataFrame, validation: pd.DataFrame) -> Table:
             show="{:.0f}".format,
         ),
     ]
-    if not validation.empty:
-        ends = [validation[validation["phase"] == number]["accuracy"] for number, _ in phases]
+    for network, rows in validation.groupby("network", sort=False):
+        ends = [rows[rows["phase"] == number]["accuracy"] for number, _ in phases]
         accuracies = [float(end.iloc[-1]) if len(end) else None for end in ends]
-        columns.append(Column(name="validation accuracy", values=accuracies, show=percent))
+        columns.append(
+            Column(name=str(network), group="validation accuracy", values=accuracies, show=percent)
+        )
     return Table(name="training-phases", columns=tuple(columns))

@@ -1,17 +1,20 @@
 """Training log: JSON lines beside the checkpoint.
 
-A line of steps has `phase`, `epoch`, `step` (all counted from 0; `step` is the last one that it
-includes), the mean `loss` since the previous line, `lr`, and `images_per_s`, each image counted
-once for each sub-network. Losses are written exactly: two equal trainings have equal curves. A
-line of validation has the same `phase`, `epoch` and `step`, and the `accuracy` of a `network` of
-the supernet on so many validation `images`.
+A line of a run describes the training; its `networks` are the architectures of the networks that
+are evaluated, by name. A line of steps has `phase`, `epoch`, `step` (all counted from 0; `step` is
+the last one that it includes), the phase's `name`, the mean `loss` since the previous line, `lr`,
+and `images_per_s`, each image counted once for each sub-network. Losses are written exactly: two
+equal trainings have equal curves. A line of validation has the same `phase`, `epoch` and `step`,
+and the `accuracy` of a `network` of the supernet on so many validation `images`. Every line has the
+`time` when it was written, in seconds since 1970.
 """
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from bench.errors import FileError
 from bench.files import parse_json, read_bytes, write_text
@@ -21,16 +24,30 @@ EVERY_STEPS = 10
 KINDS = ("run", "steps", "validation")
 
 
+class LogMirror(Protocol):
+    """Shows the lines of a log elsewhere, such as in TensorBoard."""
+
+    def begin(self, lines: Sequence[Mapping[str, Any]]) -> None:
+        """Show these lines in place of all earlier ones: the log of a new or resumed training."""
+        ...
+
+    def add(self, line: Mapping[str, Any]) -> None:
+        """Show one more line."""
+        ...
+
+
 @dataclass(frozen=True)
 class TrainingLog:
-    """Appends to `path`; `cut` drops an incomplete line after a kill."""
+    """Appends to `path` and shows each line on `mirror`; `cut` drops an incomplete last line."""
 
     path: Path
+    mirror: LogMirror | None = None
+    now_s: Callable[[], float] = time.time
 
     @classmethod
-    def beside(cls, checkpoint: Path) -> "TrainingLog":
+    def beside(cls, checkpoint: Path, mirror: LogMirror | None = None) -> "TrainingLog":
         """Return the log of the training with this checkpoint."""
-        return cls(checkpoint.with_suffix(".jsonl"))
+        return cls(checkpoint.with_suffix(".jsonl"), mirror)
 
     def cut(self, done: Place, description: Mapping[str, Any], *, restart: bool = False) -> None:
         """Start or continue the log: drop lines of steps after `done`, which are trained again.
@@ -40,16 +57,24 @@ class TrainingLog:
         """
         old = [] if restart or not self.path.exists() else read_log(self.path)
         lines_before = [line for line in old if line["kind"] == "run" or _after(line) <= done]
-        lines = [*lines_before, {"kind": "run", **description}]
+        lines = [*lines_before, self._dated("run", description)]
         write_text(self.path, "".join(json.dumps(line) + "\n" for line in lines))
+        if self.mirror is not None:
+            self.mirror.begin(lines)
 
     def add(self, kind: str = "steps", **line: object) -> None:
         """Append a line of steps, or of validation."""
+        dated = self._dated(kind, line)
         try:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"kind": kind, **line}) + "\n")
+                file.write(json.dumps(dated) + "\n")
         except OSError as error:
             raise FileError(f"cannot write {self.path}: {error.strerror or error}") from error
+        if self.mirror is not None:
+            self.mirror.add(dated)
+
+    def _dated(self, kind: str, line: Mapping[str, Any]) -> dict[str, Any]:
+        return {"kind": kind, **line, "time": round(self.now_s(), 3)}
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:

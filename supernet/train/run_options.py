@@ -1,13 +1,15 @@
 """Options of a training run that do not change its result."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 from bench.protocol.progress import NoProgress, Progress
+from supernet.train.callbacks import TrainCallback
 from supernet.train.distributed import Ranks
+from supernet.train.log import LogMirror
 from supernet.train.validation import EpochValidation
 
 
@@ -20,7 +22,9 @@ class RunOptions:
     takes longer than `compile_limit_s`. With `resume`, training continues from a checkpoint. `stop`
     is called after every step; where it is true on any rank, all save and end. A checkpoint is
     written at the end of each epoch, and within an epoch every `checkpoint_s` seconds. With
-    `validation`, the log has an accuracy after each epoch. `verb` is shown with the progress.
+    `validation`, the log has accuracies after each epoch. `mirror` is shown all lines of the log,
+    and the `callbacks` are called after each epoch; both on the first rank alone. `verb` is shown
+    with the progress.
     """
 
     device: str = "cpu"
@@ -32,6 +36,8 @@ class RunOptions:
     progress: Progress = field(default_factory=NoProgress)
     stop: Callable[[], bool] = lambda: False
     validation: EpochValidation | None = None
+    mirror: LogMirror | None = None
+    callbacks: Sequence[TrainCallback] = ()
     verb: str = "train"
     clock: Callable[[], float] = time.perf_counter
 

@@ -96,8 +96,11 @@ class Sampling:
 
     def check(self, space: SearchSpace, phases: Sequence[Phase]) -> None:
         """Raise `InfeasibleError` where the last phase has no network within the limits."""
-        silent = replace(self, report=lambda line: None)
-        silent.within(PhaseSpace(space, phases[-1]), phases[-1], last=True)
+        self.silent().within(PhaseSpace(space, phases[-1]), phases[-1], last=True)
+
+    def silent(self) -> "Sampling":
+        """Return the same restrictions without a report."""
+        return replace(self, report=lambda line: None)
 
     def composed(self, draws: Draws, space: PhaseSpace, phase: Phase, estimate: Tensors) -> Draws:
         """Return the draws of an epoch: within limits, with focus, and with the sandwich rule."""

@@ -1,6 +1,7 @@
 """`Schedule`: phases of progressive shrinking, read from TOML."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from importlib import resources
 from pathlib import Path
@@ -137,6 +138,16 @@ class Schedule(_Table):
             problem = wrong_value("phases[0].distillation", first.distillation, expected)
             raise InputError(f"{where}: {problem}")
         return schedule
+
+
+def steps_done(phases: Sequence[Phase], images: int, place: tuple[int, int, int]) -> int:
+    """Return the number of optimiser steps before a place on so many images.
+
+    `place` is a number of completed phases, epochs of the next phase, and steps of the next epoch.
+    """
+    number, epoch, step = place
+    done = sum(phase.epochs * (images // phase.batch) for phase in phases[:number])
+    return done + (epoch * (images // phases[number].batch) if epoch else 0) + step
 
 
 def schedule_names() -> list[str]:

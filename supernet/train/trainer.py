@@ -4,23 +4,26 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from bench.errors import InputError, InterruptedSweepError
 from supernet.data.batch_stream import Source
 from supernet.data.class_names import check_same
 from supernet.train.best_network import BestNetwork
-from supernet.train.callbacks import StepWatcher, TrainingProgress
+from supernet.train.callbacks import StepWatcher
 from supernet.train.checkpoint import Checkpoint, Recipe, load_checkpoint, save_checkpoint
 from supernet.train.checkpointing import Checkpointer, EpochProgress
 from supernet.train.distill import Teacher
 from supernet.train.engine import Engine
 from supernet.train.epoch import EpochPlan
+from supernet.train.figures import epoch_figures, images_per_s, step_figures
 from supernet.train.initial_weights import InitialWeights, check_resumed, check_start
 from supernet.train.log import EVERY_STEPS, TrainingLog
 from supernet.train.recalibrate import channels_last
 from supernet.train.run_options import RunOptions
 from supernet.train.sampling import PhaseSpace, Sampling
-from supernet.train.schedule import Phase
+from supernet.train.schedule import steps_done
+from supernet.train.validation import Evaluated
 from supernet.weights.model import SuperNet
 
 
@@ -46,7 +49,7 @@ def train(  # noqa: PLR0913, PLR0917 - what is trained, on what, and from where
     running, sampling = running or RunOptions(), sampling or Sampling()
     check_fit(recipe, source, running)
     sampling.check(recipe.space, recipe.schedule.phases)
-    log, resume = TrainingLog.beside(out), running.resume
+    log, resume = TrainingLog.beside(out, running.mirror), running.resume
     if resume:
         checkpoint = load_checkpoint(out, recipe.what)
         checkpoint.recipe.check_same(recipe)
@@ -69,33 +72,12 @@ def train(  # noqa: PLR0913, PLR0917 - what is trained, on what, and from where
             # Also checks that `out` can be written, before hours of training.
             save_checkpoint(out, checkpoint)
     if running.ranks.first and not checkpoint.finished:
-        log.cut(checkpoint.place, checkpoint.about(), restart=not resume)
+        about = {**checkpoint.about(), **_evaluated_networks(running)}
+        log.cut(checkpoint.place, about, restart=not resume)
     checkpointer = Checkpointer(checkpoint, out, running)
     trainer = _Trainer(checkpointer, source, log, running, sampling, teacher)
     trainer.run()
     return trainer.engine.network.eval()
-
-
-def steps_in(phases: Sequence[Phase], images: int) -> int:
-    """Return the number of optimiser steps of the phases on so many images."""
-    return sum(phase.epochs * (images // phase.batch) for phase in phases)
-
-
-def images_after(done: tuple[int, int, int], recipe: Recipe, images: int) -> int:
-    """Return how many images are still trained on, each counted once for each sub-network.
-
-    Args:
-        done: phase, epoch and the last step that is done, counted from 0.
-        recipe: what is trained.
-        images: of the data.
-    """
-    number, epoch, step = done
-    left = 0
-    for phase in recipe.schedule.phases[number:]:
-        left += phase.epochs * (images // phase.batch) * phase.batch * phase.subnets
-    phase = recipe.schedule.phases[number]
-    steps_done = epoch * (images // phase.batch) + step + 1
-    return left - steps_done * phase.batch * phase.subnets
 
 
 class _Trainer:
@@ -133,14 +115,9 @@ class _Trainer:
         checkpoint, images = self.checkpointer.checkpoint, len(self.source)
         phases, progress = self.recipe.schedule.phases, self.running.progress
         what = f"{self.running.verb} {self.recipe.space.name}"
-        progress.start(steps_in(phases, images), what)
+        progress.start(steps_done(phases, images, (len(phases), 0, 0)), what)
         try:
-            done_steps = steps_in(phases[: checkpoint.phase], images)
-            if not checkpoint.finished:
-                done_steps += (
-                    checkpoint.epoch * (images // phases[checkpoint.phase].batch) + checkpoint.step
-                )
-            progress.advance(done_steps)
+            progress.advance(steps_done(phases, images, checkpoint.place))
             for number in range(checkpoint.phase, len(phases)):
                 self._run_phase(number)
         finally:
@@ -171,38 +148,42 @@ class _Trainer:
             progress = self._run_epoch(plan)
             estimate = self.sampling.learn(space, plan, progress.losses, estimate)
             evaluated = self._validate(plan)
-            self.checkpointer.epoch(progress, self.engine, self.teacher, estimate, evaluated)
+            best = self._candidate(evaluated)
+            self.checkpointer.epoch(progress, self.engine, self.teacher, estimate, best)
+            for callback in self.running.callbacks if self.ranks.first else ():
+                callback(epoch_figures(progress, evaluated, self.recipe, len(self.source)))
             if self.stopping:
                 self._stop()
 
-    def _validate(self, plan: EpochPlan) -> BestNetwork | None:
-        """Log the accuracy after an epoch, on the first rank alone.
-
-        Returns the network with its accuracy, if the best one is to be kept.
-        """
+    def _validate(self, plan: EpochPlan) -> tuple[Evaluated, ...]:
+        """Evaluate networks after an epoch and log their accuracies, on the first rank alone."""
         validation = self.running.validation
         if validation is None or not self.ranks.first:
-            return None
-        result = validation.evaluate(self.engine.averaged())
-        if result is None:
-            return None
+            return ()
+        evaluated = validation.evaluate(self.engine.averaged())
         _, phase, epoch = plan.key
-        self.log.add(
-            kind="validation",
-            phase=phase,
-            epoch=epoch,
-            step=plan.steps - 1,
-            network=result.network,
-            accuracy=result.accuracy,
-            images=result.images,
-        )
-        if not result.state:
+        for result in evaluated:
+            self.log.add(
+                kind="validation",
+                phase=phase,
+                epoch=epoch,
+                step=plan.steps - 1,
+                network=result.network,
+                accuracy=result.accuracy,
+                images=result.images,
+            )
+        return evaluated
+
+    def _candidate(self, evaluated: Sequence[Evaluated]) -> BestNetwork | None:
+        """Return the evaluated network with its accuracy, if the best one is to be kept."""
+        kept = next((result for result in evaluated if result.state), None)
+        if kept is None:
             return None
         return BestNetwork(
-            accuracy=result.accuracy,
-            images=result.images,
+            accuracy=kept.accuracy,
+            images=kept.images,
             epoch=len(self.checkpointer.checkpoint.records) + 1,
-            network=result.state,
+            network=kept.state,
         )
 
     def _run_epoch(self, plan: EpochPlan) -> EpochProgress:
@@ -242,23 +223,9 @@ class _Trainer:
                 f"training diverged in phase {phase.name!r}, epoch {epoch + 1}, step {step + 1}: "
                 f"the losses are {losses[-1]}; lower the schedule's lr there"
             )
-        images_per_s = len(losses) * phase.batch * phase.subnets / max(progress.seconds, 1e-9)
         if isinstance(self.running.progress, StepWatcher):
-            images_left = images_after((number, epoch, step), self.recipe, len(self.source))
-            self.running.progress.show_step(
-                TrainingProgress(
-                    phase=phase.name,
-                    phase_number=number + 1,
-                    phases=len(self.recipe.schedule.phases),
-                    epoch=epoch + 1,
-                    epochs=phase.epochs,
-                    loss=sum(losses[-1]) / phase.subnets,
-                    accuracy=accuracy,
-                    lr=plan.lr_at(step),
-                    images_per_s=images_per_s,
-                    seconds_left=images_left / images_per_s,
-                )
-            )
+            figures = step_figures(progress, accuracy, self.recipe, len(self.source))
+            self.running.progress.show_step(figures)
         note = f"{phase.name} {epoch + 1}/{phase.epochs}, loss {progress.loss:.3f}"
         self.running.progress.advance(1, note)
         if self.ranks.first and ((step + 1) % EVERY_STEPS == 0 or step + 1 == plan.steps):
@@ -270,8 +237,15 @@ class _Trainer:
                 step=step,
                 loss=sum(map(sum, recent)) / (len(recent) * phase.subnets),
                 lr=plan.lr_at(step),
-                images_per_s=images_per_s,
+                images_per_s=images_per_s(progress),
             )
+
+
+def _evaluated_networks(running: RunOptions) -> dict[str, Any]:
+    """Return the architectures of the evaluated networks, for the log; empty without any."""
+    validation = running.validation
+    archs = {} if validation is None else validation.networks
+    return {"networks": {name: arch.to_json() for name, arch in archs.items()}} if archs else {}
 
 
 def check_fit(recipe: Recipe, source: Source, running: RunOptions) -> None:

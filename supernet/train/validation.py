@@ -1,6 +1,6 @@
 """Validation of a training after each epoch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from supernet.data.dataset import Dataset, Score, resize, score
 from supernet.data.parts import Images
+from supernet.space.space import ArchConfig
 from supernet.train.recalibrate import BATCH, channels_last, recalibrate
 from supernet.weights.model import SuperNet
 from supernet.weights.tensor_file import Tensors
 
 IMAGES = 500
 LEAST_IMAGES = 2  # batch norm takes its statistics over several
-NETWORK = "largest"
+FINE_TUNED = "fine-tuned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,42 +37,58 @@ class Evaluated:
 class EpochValidation(Protocol):
     """Evaluates a supernet after each epoch; it and its running statistics stay as they are."""
 
-    def evaluate(self, supernet: SuperNet) -> Evaluated | None:
-        """Return the accuracy; None where there are too few images."""
+    @property
+    def networks(self) -> Mapping[str, ArchConfig]:
+        """The evaluated sub-networks by name."""
+        ...
+
+    def evaluate(self, supernet: SuperNet) -> tuple[Evaluated, ...]:
+        """Return the accuracy of each network; none where there are too few images."""
         ...
 
 
 @dataclass(slots=True)
 class Validation:
-    """Evaluates the largest sub-network on a fixed part of the validation images.
+    """Evaluates sub-networks on a fixed part of the validation images.
 
-    `images` gives all of them, and is called at the first evaluation. The sub-network is a copy:
+    `images` gives all of them, and is called at the first evaluation. The sub-networks are copies:
     weights, running statistics and random numbers of the training stay as they are.
     """
 
     images: Callable[[], Images]
+    networks: Mapping[str, ArchConfig]
     _drawn: Dataset | None = field(default=None, init=False)
 
-    def evaluate(self, supernet: SuperNet) -> Evaluated | None:
-        """Return the share of correct answers; None of fewer than two images.
+    def evaluate(self, supernet: SuperNet) -> tuple[Evaluated, ...]:
+        """Return each network's share of correct answers; none of fewer than two images.
 
-        The sub-network's batch norm takes its statistics from the same images, without labels.
+        The networks' batch norms take their statistics from the same images, without labels.
         """
         if self._drawn is None:
             self._drawn = self.images().subset(IMAGES, np.random.default_rng(0))
         if len(self._drawn) < LEAST_IMAGES:
-            return None
-        arch = supernet.space.largest()
-        network = supernet.extract(arch)
-        device = next(network.parameters()).device
-        images = resize(self._drawn.images, arch.resolution).to(device)
-        recalibrate(network, images, min(BATCH, len(images)))
-        with torch.no_grad():
-            parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
-            answers = [network(part).argmax(dim=1).cpu() for part in parts]
-        correct = torch.cat(answers) == self._drawn.labels
-        accuracy = float(correct.double().mean())
-        return Evaluated(network=NETWORK, accuracy=accuracy, images=len(correct))
+            return ()
+        return tuple(
+            Evaluated(
+                network=name,
+                accuracy=_accuracy(supernet, arch, self._drawn),
+                images=len(self._drawn),
+            )
+            for name, arch in self.networks.items()
+        )
+
+
+def _accuracy(supernet: SuperNet, arch: ArchConfig, drawn: Dataset) -> float:
+    """Return the accuracy of a copy of a sub-network, recalibrated on the same images."""
+    network = supernet.extract(arch)
+    device = next(network.parameters()).device
+    images = resize(drawn.images, arch.resolution).to(device)
+    recalibrate(network, images, min(BATCH, len(images)))
+    with torch.no_grad():
+        parts = [images[start : start + BATCH] for start in range(0, len(images), BATCH)]
+        answers = [network(part).argmax(dim=1).cpu() for part in parts]
+    correct = torch.cat(answers) == drawn.labels
+    return float(correct.double().mean())
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +102,20 @@ class SingleNetworkValidation:
     images: Images
     calibration: Tensor
 
-    def evaluate(self, supernet: SuperNet) -> Evaluated:
+    @property
+    def networks(self) -> Mapping[str, ArchConfig]:
+        """Empty: the only network has no choices."""
+        return {}
+
+    def evaluate(self, supernet: SuperNet) -> tuple[Evaluated, ...]:
         """Return the accuracy, and the recalibrated network's state."""
         network = channels_last(supernet.extract(supernet.space.largest()))
         result = self.score(network)
         state = {name: tensor.cpu() for name, tensor in network.state_dict().items()}
-        return Evaluated(
-            network="fine-tuned", accuracy=result.accuracy, images=result.images, state=state
+        evaluated = Evaluated(
+            network=FINE_TUNED, accuracy=result.accuracy, images=result.images, state=state
         )
+        return (evaluated,)
 
     def score(self, network: nn.Module) -> Score:
         """Recalibrate `network` in place, and return its accuracy."""

@@ -1,6 +1,7 @@
 """`finetune`: training of a single network, such as one that a search chose."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +15,15 @@ from ofabench.workflows.finetune.teacher import load_teacher
 from ofabench.workflows.train.broken_images import log_broken
 from ofabench.workflows.train.extraction import ExtractedNetwork, load_extracted
 from ofabench.workflows.train.training_run import (
+    Watchers,
+    check_tensorboard,
     joined_ranks,
     path_of,
     running_options,
 )
 from supernet.data.open_data import Data
 from supernet.train import trainer
+from supernet.train.callbacks import TrainCallback
 from supernet.train.checkpoint import FINE_TUNING, load_checkpoint
 from supernet.train.distributed import Ranks
 from supernet.train.single_network import (
@@ -38,6 +42,7 @@ def finetune(  # noqa: PLR0913 - which network, on what, how, and where
     pick: int | None = None,
     options: FinetuneOptions | None = None,
     progress: Progress | None = None,
+    callbacks: Sequence[TrainCallback] = (),
 ) -> ExtractedNetwork:
     """Fine-tune a sub-network, and write the best one by validation to `out`.
 
@@ -56,6 +61,7 @@ def finetune(  # noqa: PLR0913 - which network, on what, how, and where
         pick: which network of the file `arch`, from 1.
         options: schedule, teacher, average of the weights, device.
         progress: is shown each step; None shows nothing.
+        callbacks: functions that are called with a `TrainingEpoch` after each epoch.
 
     Returns:
         The network after the best epoch, or as it was if no epoch was better, with its accuracy
@@ -79,16 +85,18 @@ def finetune(  # noqa: PLR0913 - which network, on what, how, and where
     """
     options = FinetuneOptions.or_defaults(options)
     path = path_of(out, "the fine-tuned network's file")
+    watchers = Watchers(progress=progress, callbacks=callbacks)
     with joined_ranks(options) as ranks:
         if ranks.first:
             _check_out(path, resume=options.resume)
+            check_tensorboard(options, state_path(path))
         ranks.wait()
         task = open_task(network, data, pick, options)
         finished = path.exists()
         if finished:  # and only resumed
             check_same_request(path, task.record.sha256, task.recipe.data, options)
         else:
-            _train(task, path, options, progress, ranks)
+            _train(task, path, options, watchers, ranks)
         if ranks.first and not finished:
             _finish(task, path)
         ranks.wait()  # for the first rank's file
@@ -105,7 +113,7 @@ def _train(
     task: FinetuningTask,
     out: Path,
     options: FinetuneOptions,
-    progress: Progress | None,
+    watchers: Watchers,
     ranks: Ranks,
 ) -> None:
     state, source, parts = state_path(out), task.source, task.parts
@@ -125,7 +133,9 @@ def _train(
             for note in initial.notes(recipe.schedule, source.class_names, source.name):
                 _LOG.info(note)
     validation = task.validation if ranks.first else None
-    with running_options(options, ranks, state, progress, validation, "fine-tune") as running:
+    with running_options(
+        options, ranks, state, recipe, source, watchers, validation, "fine-tune"
+    ) as running:
         trainer.train(recipe, source, state, running, None, initial, teacher)
 
 

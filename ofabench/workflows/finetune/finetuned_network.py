@@ -27,6 +27,7 @@ _ELSEWHERE = (
     "checkpoint_every_s",
     "compile",
     "compile_limit_s",
+    "tensorboard",
 )
 
 

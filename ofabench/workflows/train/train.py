@@ -1,6 +1,7 @@
 """`train`: training of a supernet, whose sub-networks share their weights."""
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench.errors import FileError, InputError
@@ -11,8 +12,10 @@ from ofabench.workflows.train.broken_images import log_broken
 from ofabench.workflows.train.supernet import SuperNet, load_supernet
 from ofabench.workflows.train.training_limits import sampling_of
 from ofabench.workflows.train.training_run import (
+    Watchers,
     augmentation_text,
     augmented_source,
+    check_tensorboard,
     joined_ranks,
     path_of,
     running_options,
@@ -20,24 +23,27 @@ from ofabench.workflows.train.training_run import (
 from supernet.data.open_data import Data, open_data
 from supernet.space.space import SearchSpace
 from supernet.train import trainer
+from supernet.train.callbacks import TrainCallback
 from supernet.train.checkpoint import Recipe
 from supernet.train.distributed import Ranks
 from supernet.train.initial_weights import load_initial_weights
 from supernet.train.schedule import Schedule
 from supernet.train.validation import Validation
+from supernet.train.watched_networks import watched_networks
 
 __all__ = ["SuperNet", "load_supernet", "train"]
 
 _LOG = logging.getLogger(__name__)
 
 
-def train(
+def train(  # noqa: PLR0913 - what is trained, on what, how, and what is shown of it
     space: SearchSpace | str | Path,
     data: Data = "digits",
     *,
     out: Path | str,
     options: TrainOptions | None = None,
     progress: Progress | None = None,
+    callbacks: Sequence[TrainCallback] = (),
 ) -> SuperNet:
     r"""Train a supernet and write it to `out`, with a log next to it.
 
@@ -55,6 +61,7 @@ def train(
         out: the supernet's file (safetensors); it must not exist unless `options.resume`.
         options: schedule, seed, device, initial weights, and latency limits.
         progress: is shown each step; None shows nothing.
+        callbacks: functions that are called with a `TrainingEpoch` after each epoch.
 
     Returns:
         The trained supernet.
@@ -71,15 +78,18 @@ def train(
         >>> short = 'name = "short"\nphases = [{name = "all", epochs = 1, lr = 0.05, batch = 40}]'
         >>> _ = Path("short.toml").write_text(short)
         >>> options = TrainOptions(schedule="short.toml", threads=1)
-        >>> supernet = train(MICRO, micro_dataset(), out="s.safetensors", options=options)
-        >>> supernet.finished, len(supernet.records)
-        (True, 1)
+        >>> epochs = []
+        >>> supernet = train(MICRO, micro_dataset(), out="s.safetensors", options=options,
+        ...                  callbacks=[epochs.append])
+        >>> supernet.finished, len(supernet.records), epochs[0].accuracies[0].network
+        (True, 1, 'largest')
         >>> len(supernet.evaluate([MICRO.smallest(), MICRO.largest()]).frame)
         2
     """
     options, path = TrainOptions.or_defaults(options), path_of(out, "the supernet's file")
+    watchers = Watchers(progress=progress, callbacks=callbacks)
     with joined_ranks(options) as ranks:
-        _train(load_space(space), data, path, options, progress, ranks)
+        _train(load_space(space), data, path, options, watchers, ranks)
         ranks.wait()  # for the first rank's file
     return SuperNet(path, None if isinstance(data, str | Path) else data)
 
@@ -89,7 +99,7 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
     data: Data,
     out: Path,
     options: TrainOptions,
-    progress: Progress | None,
+    watchers: Watchers,
     ranks: Ranks,
 ) -> None:
     sampling, restricted = sampling_of(options, space, _LOG.info if ranks.first else _discard)
@@ -111,13 +121,14 @@ def _train(  # noqa: PLR0913, PLR0917 - as `train`, and the ranks
         initial = load_initial_weights(options.init, space, options.seed)
     if ranks.first:
         _check_out(out, resume=options.resume)
+        check_tensorboard(options, out)
         if initial is not None and not options.resume:
             for note in initial.notes(schedule, source.class_names, source.name):
                 _LOG.info(note)
     ranks.wait()  # else others could take the first rank's new checkpoint for an old one
-    # Within limits the largest sub-network is not trained: it has no curve.
-    validation = None if restricted else Validation(lambda: parts.validation)
-    with running_options(options, ranks, out, progress, validation) as running:
+    networks = watched_networks(space, schedule.phases, sampling, options.validation_networks)
+    validation = Validation(lambda: parts.validation, networks)
+    with running_options(options, ranks, out, recipe, source, watchers, validation) as running:
         trainer.train(recipe, source, out, running, sampling, initial)
     log_broken(source.broken())
 

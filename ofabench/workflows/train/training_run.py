@@ -1,8 +1,11 @@
 """Run of a training: ranks, threads, device, graceful stop; of a supernet or a single network."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -16,9 +19,29 @@ from supernet.data.augmented_source import BatchAugmentation, augmented
 from supernet.data.batch_stream import Source
 from supernet.data.folder_source import FolderSource
 from supernet.data.parts import DataParts
+from supernet.train.callbacks import TrainCallback
+from supernet.train.checkpoint import Recipe
 from supernet.train.distributed import Ranks, process_group
 from supernet.train.run_options import RunOptions
+from supernet.train.schedule import steps_done
+from supernet.train.tensorboard import TensorBoardMirror, check_run
 from supernet.train.validation import EpochValidation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watchers:
+    """What a training reports to: progress after each step, callbacks after each epoch."""
+
+    progress: Progress | None = None
+    callbacks: Sequence[TrainCallback] = ()
+
+    def __post_init__(self) -> None:
+        """Raise `InputError` where the callbacks are no list of callables."""
+        callbacks: Any = self.callbacks
+        if not isinstance(callbacks, list | tuple) or not all(map(callable, callbacks)):
+            raise InputError(
+                f"callbacks are {callbacks!r:.80}, expected a list of functions that take an epoch"
+            )
 
 
 @contextmanager
@@ -33,12 +56,24 @@ def joined_ranks(options: RunningOptions) -> Iterator[Ranks]:
         yield ranks
 
 
+def check_tensorboard(options: RunningOptions, out: Path) -> None:
+    """Check that the events of a training with the checkpoint `out` can be written.
+
+    Raises `MissingRuntimeError` where the extra is not installed, `InputError` or `FileError` where
+    the folder cannot be used; nothing on disk changes.
+    """
+    if options.tensorboard is not None:
+        check_run(options.tensorboard / out.stem, resume=options.resume)
+
+
 @contextmanager
 def running_options(  # noqa: PLR0913, PLR0917 - what a run has beside its recipe
     options: RunningOptions,
     ranks: Ranks,
     out: Path,
-    progress: Progress | None,
+    recipe: Recipe,
+    source: Source,
+    watchers: Watchers,
     validation: EpochValidation | None,
     verb: str = "train",
 ) -> Iterator[RunOptions]:
@@ -47,7 +82,13 @@ def running_options(  # noqa: PLR0913, PLR0917 - what a run has beside its recip
     `out` is the checkpoint, which the message of an interrupted training names. `verb` is shown
     with the progress.
     """
-    with stop_requested() as stop, _stop_messages(out):
+    progress = watchers.progress
+    with stop_requested() as stop, _stop_messages(out), ExitStack() as opened:
+        mirror = None
+        if options.tensorboard is not None and ranks.first:
+            steps = partial(steps_done, recipe.schedule.phases, len(source))
+            run = TensorBoardMirror(options.tensorboard / out.stem, steps)
+            mirror = opened.enter_context(run)
         yield RunOptions(
             device=options.device,
             compiled=options.compile,
@@ -58,6 +99,8 @@ def running_options(  # noqa: PLR0913, PLR0917 - what a run has beside its recip
             progress=progress if progress is not None and ranks.first else NoProgress(),
             stop=stop,
             validation=validation,
+            mirror=mirror,
+            callbacks=watchers.callbacks,
             verb=verb,
         )
 

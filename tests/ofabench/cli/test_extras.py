@@ -105,6 +105,24 @@ def test_rand_augment_needs_the_extra_augment(
     )
 
 
+@pytest.mark.parametrize("command", ["train", "finetune"])
+def test_tensorboard_needs_its_extra(
+    command: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_micro("w.safetensors")
+    source = {"train": ["--space", "tiny"], "finetune": ["w.safetensors", "--arch", "smallest"]}
+    argv = [command, *source[command], "--tensorboard", "tb", "--out", "s.safetensors"]
+
+    assert refused(argv, "tensorboard", monkeypatch, capsys) == (
+        "ofabench: --tensorboard needs the package tensorboard, which is not installed: "
+        "pip install 'ofabench[tensorboard]'"
+    )
+
+
 def test_int8_files_of_tflite_need_the_extra_quantizer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

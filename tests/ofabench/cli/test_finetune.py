@@ -13,6 +13,7 @@ from supernet.export.network_file import load_network
 from supernet.space.space import SearchSpace
 from supernet.train.checkpoint import Checkpoint, Recipe, save_checkpoint
 from supernet.train.schedule import IMPORTED, Schedule
+from supernet.train.tensorboard import event_files
 from supernet.weights.model import SuperNet
 from tests.support.few_digits import use_few_digits
 
@@ -42,9 +43,13 @@ def test_a_network_of_a_supernet_is_fine_tuned_and_exported(
 ) -> None:
     out, model = tmp_path / "net.safetensors", tmp_path / "net.onnx"
 
-    code = main(["finetune", str(supernet), "--arch", "smallest", *QUICK, "--out", str(out)])
+    events = ["--tensorboard", str(tmp_path / "tb")]
+    code = main(
+        ["finetune", str(supernet), "--arch", "smallest", *QUICK, *events, "--out", str(out)]
+    )
 
     assert code == 0
+    assert len(event_files(tmp_path / "tb" / "net.finetune")) == 1
     printed = capsys.readouterr().out.splitlines()
     assert json.loads(printed[0])["space"] == "tiny"
     assert printed[2].startswith("  Fine-tuned on digits for 1 epoch; ")

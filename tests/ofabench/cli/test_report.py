@@ -197,7 +197,7 @@ def test_a_training_log_is_drawn_step_by_step(tmp_path: Path) -> None:
     line: dict[str, object] = {"kind": "steps", "lr": 0.1, "images_per_s": 50.0}
     full = {**line, "phase": 0, "name": "full"}
     lines: list[dict[str, object]] = [
-        {"kind": "run", "space": "tiny", "seed": 3},
+        {"kind": "run", "space": "tiny", "seed": 3, "time": 5.0, "networks": {"largest": {}}},
         {**full, "epoch": 0, "step": 9, "loss": 2.0},
         {**full, "epoch": 0, "step": 11, "loss": 1.5},
         {**full, "epoch": 1, "step": 9, "loss": 1.0},
@@ -216,10 +216,10 @@ def test_a_training_log_is_drawn_step_by_step(tmp_path: Path) -> None:
     assert table["loss of the last epoch"] == [0.75, 3.0]
     assert table["epochs"] == [2, 1]
     assert cli.main(["report", str(path), "--out", str(tmp_path / "r.html")]) == 0
-    assert "Space tiny, seed 3" in (tmp_path / "r.html").read_text()
+    assert "Space tiny, seed 3. " in (tmp_path / "r.html").read_text()
 
 
-def test_the_validation_accuracy_has_a_chart_and_a_column(tmp_path: Path) -> None:
+def test_the_validation_accuracy_has_a_chart_and_columns(tmp_path: Path) -> None:
     step: dict[str, object] = {"phase": 0, "name": "all", "loss": 1.0, "lr": 0.1,
                                "images_per_s": 50.0, "kind": "steps", "step": 11}  # fmt: skip
     validation: dict[str, object] = {"kind": "validation", "phase": 0, "step": 11,
@@ -227,8 +227,10 @@ def test_the_validation_accuracy_has_a_chart_and_a_column(tmp_path: Path) -> Non
     lines: list[dict[str, object]] = [
         {**step, "epoch": 0},
         {**validation, "epoch": 0, "accuracy": 0.5},
+        {**validation, "epoch": 0, "accuracy": 0.25, "network": "random 1"},
         {**step, "epoch": 1},
         {**validation, "epoch": 1, "accuracy": 0.75},
+        {**validation, "epoch": 1, "accuracy": 0.5, "network": "random 1"},
         {**validation, "epoch": 1, "accuracy": None},  # damaged: skipped
     ]
     path = _log(tmp_path / "supernet.jsonl", lines)
@@ -236,11 +238,14 @@ def test_the_validation_accuracy_has_a_chart_and_a_column(tmp_path: Path) -> Non
     section = training_section(path, "Training")
 
     loss, accuracy = section.charts
-    assert accuracy.caption == "Accuracy on 500 validation images: largest sub-network"
-    (line,) = accuracy.figure.data
-    assert (list(line.x), list(line.y)) == ([12, 24], [0.5, 0.75])
+    assert accuracy.caption == "Accuracy on 500 validation images: largest, random 1 sub-networks"
+    assert [(line.name, list(line.x), list(line.y)) for line in accuracy.figure.data] == [
+        ("largest", [12, 24], [0.5, 0.75]),
+        ("random 1", [12, 24], [0.25, 0.5]),
+    ]
     assert list(loss.figure.data[0].x) == [12, 24]
-    assert section.tables[0]["validation accuracy"] == [0.75]
+    assert section.tables[0]["validation accuracy, largest"] == [0.75]
+    assert section.tables[0]["validation accuracy, random 1"] == [0.5]
 
 
 def test_an_invalid_log_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

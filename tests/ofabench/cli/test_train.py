@@ -14,6 +14,7 @@ from supernet.space.space import SearchSpace
 from supernet.train import trainer
 from supernet.train.checkpoint import Checkpoint, Recipe, load_trained, save_checkpoint
 from supernet.train.schedule import Schedule
+from supernet.train.tensorboard import event_files
 from supernet.weights.model import SuperNet
 from supernet.weights.tensor_file import digest_tensors
 from tests.support.few_digits import use_few_digits
@@ -65,12 +66,14 @@ def test_train_and_extract(
     arch.write_text(space.to_line(ARCH) + "\n")
 
     made = ["--schedule", str(schedule), "--seed", "3", "--threads", "1", "--out", str(out)]
+    made += ["--tensorboard", str(tmp_path / "tb")]
     assert main(["train", "--space", "tiny", *made]) == 0
     output = capsys.readouterr().out
     assert re.search(rf"supernet of tiny, trained in \d+ s: {re.escape(str(out))}", output)
     assert threads == [1]
     assert torch.get_num_threads() == before
     assert load_trained(out).seed == 3
+    assert len(event_files(tmp_path / "tb" / "super")) == 1
 
     assert main(["extract", "--checkpoint", str(out), "--arch", str(arch), "--out", str(net)]) == 0
 

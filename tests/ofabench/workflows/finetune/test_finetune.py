@@ -25,6 +25,7 @@ from ofabench.workflows.train.supernet import load_supernet
 from supernet.data.open_data import open_data
 from supernet.data.torch_dataset import TorchData
 from supernet.export.network_file import load_network
+from supernet.train.callbacks import TrainingEpoch
 from supernet.train.checkpoint import FINE_TUNING, load_checkpoint, load_trained
 from supernet.train.log import read_log
 from tests.support.micro_supernets import MICRO, micro_images, save_micro
@@ -101,8 +102,10 @@ def test_a_stop_and_a_resume_change_no_tensor(  # noqa: PLR0913, PLR0917 - fixtu
 
 def test_the_best_epoch_is_kept_with_its_accuracy(network: Path, tmp_path: Path) -> None:
     out = tmp_path / "net.safetensors"
+    epochs: list[TrainingEpoch] = []
+    options = replace(QUICK, epochs=4)
 
-    tuned = finetune(network, micro_images(), out=out, options=replace(QUICK, epochs=4))
+    tuned = finetune(network, micro_images(), out=out, options=options, callbacks=[epochs.append])
 
     record = tuned.finetuning
     assert record is not None
@@ -110,6 +113,7 @@ def test_the_best_epoch_is_kept_with_its_accuracy(network: Path, tmp_path: Path)
     lines = read_log(tmp_path / "net.finetune.jsonl")
     curve = [line["accuracy"] for line in lines if line["kind"] == "validation"]
     assert len(curve) == record.epochs == 4
+    assert [epoch.accuracy("fine-tuned") for epoch in epochs] == curve
     assert record.after == max(record.before, *curve)
     expected = 0 if record.before >= max(curve) else 1 + curve.index(max(curve))
     assert record.best_epoch == expected

@@ -13,8 +13,9 @@ from ofabench.workflows.train.supernet import SuperNet, load_supernet
 from ofabench.workflows.train.train import train
 from supernet.data.open_data import open_data
 from supernet.train import trainer
-from supernet.train.callbacks import TrainingProgress
+from supernet.train.callbacks import TrainingEpoch, TrainingProgress
 from supernet.train.checkpoint import Recipe
+from supernet.train.log import read_log
 from supernet.train.schedule import Schedule
 from tests.support.micro_supernets import MICRO, micro_dataset, micro_images
 
@@ -120,6 +121,40 @@ def test_each_step_is_shown_with_its_figures(
     losses = [record.loss for record in trained.records]
     assert sum(step.loss for step in steps[:3]) / 3 == pytest.approx(losses[0])
     assert [step.loss for step in steps[3:]] == pytest.approx(losses[1:])
+
+
+def test_callbacks_get_every_epoch_with_the_accuracies_of_the_log(
+    trained: SuperNet, options: TrainOptions, tmp_path: Path
+) -> None:
+    first: list[TrainingEpoch] = []
+    second: list[TrainingEpoch] = []
+    pair, out = (micro_dataset(200), micro_dataset(60, seed=1)), tmp_path / "s.safetensors"
+    train(MICRO, pair, out=out, options=options, callbacks=[first.append, second.append])
+
+    assert first == second
+    assert [epoch.loss for epoch in first] == [record.loss for record in trained.records]
+    names = ["largest", "smallest", "random 1", "random 2", "random 3"]
+    assert [[each.network for each in epoch.accuracies] for epoch in first] == [names] * 3
+    lines = [line for line in read_log(out.with_suffix(".jsonl")) if line["kind"] == "validation"]
+    assert [(line["network"], line["accuracy"]) for line in lines] == [
+        (each.network, each.accuracy) for epoch in first for each in epoch.accuracies
+    ]
+
+
+def test_what_is_no_callback_is_refused_before_anything_is_written(
+    options: TrainOptions, tmp_path: Path
+) -> None:
+    for wrong in (print, [print, "later"]):
+        with pytest.raises(InputError, match="expected a list of functions that take an epoch"):
+            train(
+                MICRO,
+                micro_dataset(),
+                out=tmp_path / "s.safetensors",
+                options=options,
+                callbacks=wrong,  # type: ignore[arg-type]
+            )
+
+    assert not list(tmp_path.glob("s.*"))
 
 
 def test_it_is_shown_as_a_table_and_as_values(trained: SuperNet) -> None:
