@@ -1,11 +1,11 @@
 """Sub-networks straight from the supernet against the same networks trained alone.
 
-python -m experiments.training.against_alone --out runs/experiments
+python -m experiments.training.against_alone --out runs/experiments [--tuned]
 
 Eight networks over the latency range of this CPU (measured by a sweep, onnxruntime, one thread).
-Trained alone, a network gets as many epochs over the same images as the supernet, at the same peak
-rate and clipping, at its resolution. Supernets are those of `shrinking` by the sandwich
-rule.
+Trained alone, a network gets as many epochs over the same images as the supernet, with the same
+clipping, at its resolution; at the supernet's peak rate, or with `--tuned` at the rate of five with
+which it does best on validation images. Supernets are those of `shrinking` by the sandwich rule.
 """
 
 from functools import partial
@@ -19,6 +19,7 @@ from experiments.training.arms import DATA, SPACE, Study, run_child
 from experiments.training.figures import difference, images_error, table, where_and_when
 from experiments.training.judge import judge, part_of, read_right
 from experiments.training.shrinking import parser_of, sandwich_arm, study_of
+from experiments.training.tuned_rate import schedule_of, tuned_rates
 from latency_models.predictors.predictor import LatencyPredictor
 from ofabench.cli.messages import messages_on_stderr
 from ofabench.workflows.pipeline import run_tasks
@@ -28,19 +29,7 @@ from supernet.space.space import ArchConfig, SearchSpace
 from supernet.train.schedule import Schedule
 
 NETWORKS = 8
-ALONE = """
-name = "alone"
-momentum = 0.9
-weight_decay = 3e-5
-clip_norm = 2.0
-
-[[phases]]
-name = "alone"
-epochs = EPOCHS
-warmup_epochs = 0.3
-lr = 0.15
-batch = 128
-"""
+RATE = 0.15  # peak of the supernets' schedule
 
 
 def predictor_of_this_cpu(study: Study) -> LatencyPredictor:
@@ -74,15 +63,15 @@ def result_of(study: Study, number: int, seed: int) -> Path:
     return study.folder / f"alone-{number}-{seed}.npz"
 
 
-def train_one(study: Study, line: str, number: int, seed: int) -> None:
+def train_one(study: Study, line: str, schedule: Path, number: int, seed: int) -> None:
     """Train network `number` alone with a seed, unless that was done."""
     out = result_of(study, number, seed)
     if not out.exists():
-        schedule = str(study.folder / "alone.toml")
-        run_child("experiments.training.alone", (line, schedule, str(seed), str(out)))
+        words = (line, str(schedule), str(seed), "test", str(out))
+        run_child("experiments.training.alone", words)
 
 
-def run(study: Study) -> str:
+def run(study: Study, tuned: bool) -> str:
     """Train, evaluate, and return the figures as text."""
     study.folder.mkdir(parents=True, exist_ok=True)
     space, predictor = SearchSpace.load(SPACE), predictor_of_this_cpu(study)
@@ -90,11 +79,12 @@ def run(study: Study) -> str:
     archs, epochs = study.folder / "spread.jsonl", epochs_alone(study)
     lines = [space.to_line(arch) for _, arch in chosen]
     write_text(archs, "\n".join(lines) + "\n")
-    write_text(study.folder / "alone.toml", ALONE.replace("EPOCHS", str(epochs)))
+    rates = tuned_rates(study, lines, epochs) if tuned else [RATE] * NETWORKS
+    schedules = [schedule_of(study, epochs, rate) for rate in rates]
     supernets = [sandwich_arm(study, seed) for seed in study.seeds]
     study.each([partial(arm.train, study) for arm in supernets])
     study.each([partial(judge, study, a.checkpoint(study), archs, "test") for a in supernets])
-    tasks = [(line, n, seed) for seed in study.seeds for n, line in enumerate(lines)]
+    tasks = [(line, schedules[n], n, seed) for seed in study.seeds for n, line in enumerate(lines)]
     study.each([partial(train_one, study, *task) for task in tasks])
     cut = np.array([judge(study, a.checkpoint(study), archs, "test") for a in supernets])
     alone = np.array(
@@ -107,6 +97,7 @@ def run(study: Study) -> str:
         rows.append(
             [
                 f"{chosen[number][0]:.4f}",
+                f"{rates[number]:g}",
                 *(f"{100 * accuracies.mean():.2f}" for accuracies in pair),
                 difference(gap.mean(axis=1)),
                 f"{100 * images_error(gap.mean(axis=0), groups):.2f}",
@@ -115,10 +106,16 @@ def run(study: Study) -> str:
     gap = (cut - alone).mean(axis=1)
     means = [f"{100 * each.mean():.2f}" for each in (cut, alone)]
     every = [difference(gap.mean(axis=1)), f"{100 * images_error(gap.mean(axis=0), groups):.2f}"]
-    rows.append(["all", *means, *every])
-    one_s = np.mean([read_usage(result_of(study, n, s)).device_s for _, n, s in tasks])
+    rows.append(["all", "", *means, *every])
+    one_s = np.mean([read_usage(result_of(study, n, s)).device_s for _, _, n, s in tasks])
     supernet_s = np.mean([arm.device_s(study) for arm in supernets])
-    head = ["predicted, ms", "from the supernet, %", "alone, %", "difference (95 % over seeds)"]
+    head = [
+        "predicted, ms",
+        "rate alone",
+        "from the supernet, %",
+        "alone, %",
+        "difference (95 % over seeds)",
+    ]
     return "\n".join(
         [
             f"{where_and_when()}; {len(study.seeds)} seeds, {DATA}, {SPACE}, "
@@ -132,8 +129,11 @@ def run(study: Study) -> str:
 
 def main() -> None:
     """Run the experiment and write its figures into its folder."""
-    study = study_of(parser_of(str(__doc__)).parse_args())
-    text = run(study)
+    parser = parser_of(str(__doc__))
+    parser.add_argument("--tuned", action="store_true", help="each network's own best rate")
+    args = parser.parse_args()
+    study = study_of(args)
+    text = run(study, args.tuned)
     write_text(study.folder / "against_alone.md", text + "\n")
     print(text)
 

@@ -1,6 +1,6 @@
-"""Train one network alone, from random weights, and evaluate it on test images.
+"""Train one network alone, from random weights, and evaluate it on test or validation images.
 
-python -m experiments.training.alone LINE SCHEDULE.toml SEED OUT.npz
+python -m experiments.training.alone LINE SCHEDULE.toml SEED PART OUT.npz
 
 The optimiser, its rates, the data and the batches are a supernet's phase's; only the network is
 one. OUT.json has its cost, for `ofabench cost --single`.
@@ -18,7 +18,7 @@ from bench.blocks.torch_modules import build_network
 from bench.energy.meter import EnergyMeter, Usage
 from bench.files import write_text
 from experiments.training.arms import DATA, SPACE
-from experiments.training.judge import write_right
+from experiments.training.judge import part_of, write_right
 from supernet.data.batch_stream import Source
 from supernet.data.open_data import get_dataset
 from supernet.sampling.draws import UniformDraws
@@ -71,7 +71,7 @@ def train_alone(
 
 def main(argv: list[str]) -> int:
     """Train, evaluate, and write the correct answers and the usage."""
-    line, schedule, seed, out = argv
+    line, schedule, seed, part, out = argv
     torch.set_num_threads(1)
     space, data = SearchSpace.load(SPACE), get_dataset(DATA)
     arch, source = space.from_line(line), data.train_source
@@ -79,7 +79,7 @@ def main(argv: list[str]) -> int:
     network = train_alone(space, arch, Schedule.load(schedule), source, int(seed))
     used = meter.stop()
     recalibrate(network, source.calibration(CALIBRATION_IMAGES, arch.resolution))
-    right = correct_answers(network, data.test, arch.resolution, batch=100)
+    right = correct_answers(network, part_of(part), arch.resolution, batch=100)
     write_text(Path(out).with_suffix(".json"), json.dumps(used.to_json()))
     write_right(Path(out), np.stack([right]))
     return 0
