@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from bench.backends.registry import get_backend
 from bench.blocks.model import random_model
-from bench.devices.android.runner.bundle import Bundle, ensure_bundle
-from bench.devices.android.runner.runner_protocol import PASS, Job, RoundEnded, parse_line
 from bench.devices.cpu.local import LocalDevice, choose_cores, parse_cores
+from bench.devices.remote.runner.bundle import Bundle, ensure_bundle
+from bench.devices.remote.runner.runner_protocol import PASS, Job, RoundEnded, parse_line
 from bench.errors import OfabenchError
 from bench.protocol.device import ReplicatePlan, Workload
 from bench.protocol.target import Target

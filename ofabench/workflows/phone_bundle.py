@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.devices.android.runner.bundle import Bundle, ensure_bundle
+from bench.devices.remote.runner.bundle import Bundle, ensure_bundle
 from bench.errors import FileError
 from bench.files import make_folder
 from ofabench.options.devices import BundleOptions

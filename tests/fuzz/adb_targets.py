@@ -6,7 +6,6 @@ from contextlib import suppress
 from unittest import mock
 
 from bench.devices.android.adb.address import Address
-from bench.devices.android.adb.content import hash_program, hashes
 from bench.devices.android.adb.daemon import DaemonLink
 from bench.devices.android.adb.link import parse_banner
 from bench.devices.android.adb.listing import ListedPhone, find, name_of
@@ -23,6 +22,7 @@ from bench.devices.android.adb.shell import EXIT, STDERR, STDOUT, Process, packe
 from bench.devices.android.adb.sync import Sync
 from bench.devices.android.adb.wire import HEADER, VERSION, Wire
 from bench.devices.remote.connection import CommandResult, PushFile
+from bench.devices.remote.content import hash_program, hashes
 from bench.errors import InputError
 from tests.fuzz.target import FuzzTarget, text_of
 

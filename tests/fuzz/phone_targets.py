@@ -9,16 +9,17 @@ from typing import Any
 from bench.devices.android.benchmark_model.burst import judged
 from bench.devices.android.benchmark_model.output import parse_output
 from bench.devices.android.benchmark_model.profile import parse_profile
-from bench.devices.android.facts.busy_check import check_fit, parse_busy
-from bench.devices.android.facts.cores import choose_cores
-from bench.devices.android.facts.device_state import changes_between, parse_state
+from bench.devices.android.facts.busy_check import check_fit
+from bench.devices.android.facts.device_state import parse_state
 from bench.devices.android.facts.facts import parse_facts, parse_properties
-from bench.devices.android.facts.shell_queries import MARK
 from bench.devices.android.phone.settings_changes import clock_changes, parse_before, screen_changes
-from bench.devices.android.runner.debian_libraries import package_files
-from bench.devices.android.runner.profile_summary import parse_profile_event
-from bench.devices.android.runner.runner_protocol import parse_line
 from bench.devices.remote.connection import CommandResult
+from bench.devices.remote.facts.cores import choose_cores
+from bench.devices.remote.facts.cpu_use import parse_busy
+from bench.devices.remote.facts.shell_queries import MARK
+from bench.devices.remote.runner.debian_libraries import package_files
+from bench.devices.remote.runner.profile_summary import parse_profile_event
+from bench.devices.remote.runner.runner_protocol import parse_line
 from bench.errors import OfabenchError
 from tests.fuzz.archives import deb
 from tests.fuzz.target import FuzzTarget, text_of
@@ -71,7 +72,7 @@ def read_state(data: bytes) -> None:
     """Read the phone's whole state; it must be storable as JSON."""
     moment = parse_state(text_of(data))
     json.dumps(moment.flat(), allow_nan=False)
-    changes_between(moment, parse_state(text_of(data[::-1])))
+    moment.changes_to(parse_state(text_of(data[::-1])))
     check_fit(moment, None)
 
 

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from bench.devices.android.runner.bundle import Bundle
+from bench.devices.remote.runner.bundle import Bundle
 
 
 def fake_bundle(folder: Path) -> Bundle:

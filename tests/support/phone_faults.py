@@ -18,8 +18,8 @@ from bench.devices.android.adb.address import Address
 from bench.devices.android.adb.connection import AdbConnection, Timeouts
 from bench.devices.android.device import AdbDevice
 from bench.devices.android.phone.options import PhoneOptions
-from bench.devices.android.replicates.runner_session import MODEL_S
 from bench.devices.remote.connection import Connection
+from bench.devices.remote.replicates.runner_session import MODEL_S
 from bench.errors import DeviceError
 from bench.protocol.device import Workload
 from bench.protocol.progress import NoProgress

@@ -5,7 +5,7 @@ Written after the formats of Android's own services; no text of a real phone.
 
 from collections.abc import Mapping
 
-from bench.devices.android.facts.shell_queries import MARK
+from bench.devices.remote.facts.shell_queries import MARK
 
 CPU = "/sys/devices/system/cpu"
 NOTE8_PROPERTIES = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.devices.android.runner.bundle import ensure_bundle
+from bench.devices.remote.runner.bundle import ensure_bundle
 from bench.errors import MissingRuntimeError
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 

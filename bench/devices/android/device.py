@@ -5,16 +5,16 @@ from collections.abc import Callable, Generator, Sequence
 
 from bench.devices.android.benchmark_model.replicates import BenchmarkReplicates, version_of
 from bench.devices.android.facts.busy_check import check_fit
-from bench.devices.android.facts.cores import choose_cores
 from bench.devices.android.facts.identity import identity_script, parse_identity
-from bench.devices.android.phone.input_values import check_inputs
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.android.phone.phone import Phone
-from bench.devices.android.replicates.inference import infer_on
-from bench.devices.android.replicates.profiling import profile_on
-from bench.devices.android.replicates.replicate import PhoneReplicates
-from bench.devices.android.runner.litert_library import litert_version
 from bench.devices.remote.connection import Connection
+from bench.devices.remote.facts.cores import choose_cores
+from bench.devices.remote.input_values import check_inputs
+from bench.devices.remote.replicates.inference import infer_on
+from bench.devices.remote.replicates.profiling import profile_on
+from bench.devices.remote.replicates.replicate import RunnerReplicates
+from bench.devices.remote.runner.litert_library import litert_version
 from bench.digests import content_digest
 from bench.errors import InputError
 from bench.models.model_file import ModelFile
@@ -144,11 +144,11 @@ class AdbDevice:
         return connection
 
 
-def replicates_of(phone: Phone) -> PhoneReplicates | BenchmarkReplicates:
+def replicates_of(phone: Phone) -> RunnerReplicates | BenchmarkReplicates:
     """Return what measures replicates, by the phone's options."""
     options = phone.options
     if options.binary is None:
-        return PhoneReplicates(phone)
+        return RunnerReplicates(phone)
     return BenchmarkReplicates(phone=phone, binary=options.binary, delegate=options.delegate)
 
 

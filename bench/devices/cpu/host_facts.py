@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from bench.devices.android.facts.temperatures import celsius, hottest_c
+from bench.devices.remote.facts.temperatures import celsius, hottest_c
 from bench.integers import parse_integer
 from bench.protocol.device import Facts
 

@@ -101,3 +101,8 @@ class Connection(Protocol):
     def reconnect(self) -> None: ...
 
     def close(self) -> None: ...
+
+
+def error_line(text: bytes) -> str:
+    """Return a program's error output as one short line."""
+    return " ".join(text.decode(errors="replace").split())[-200:] or "no message"

@@ -11,7 +11,7 @@ import pytest
 
 from bench.backends.tflite_inputs import tflite_inputs
 from bench.backends.tflite_schema import schema
-from bench.devices.android.phone.input_values import check_inputs, value_bytes
+from bench.devices.remote.input_values import check_inputs, value_bytes
 from bench.errors import FileError, InputError
 from bench.models.model_file import ModelFile
 from bench.models.tensors import InputSpec

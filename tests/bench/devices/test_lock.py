@@ -16,13 +16,13 @@ from bench.blocks.spec import BlockSpec
 from bench.devices import device_lock
 from bench.devices.android.device import AdbDevice
 from bench.devices.android.facts.identity import identity_script, parse_identity
-from bench.devices.android.facts.shell_queries import MARK
 from bench.devices.android.phone.fleet import FleetPhone
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.cpu.local import LocalDevice
 from bench.devices.device_lock import lock_folders, measuring, this_process
 from bench.devices.fake import FakeDevice
 from bench.devices.remote.connection import CommandResult
+from bench.devices.remote.facts.shell_queries import MARK
 from bench.errors import DeviceInUseError, FileError, InterruptedSweepError
 from bench.protocol.device import Workload
 from bench.protocol.target import Target

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.devices.android.runner.bundle import Bundle
+from bench.devices.remote.runner.bundle import Bundle
 from bench.errors import FileError, InputError
 from ofabench.options.devices import BundleOptions
 from ofabench.workflows import phone_bundle

@@ -12,9 +12,8 @@ from numpy.typing import NDArray
 
 from bench.devices.android.benchmark_model.delegate import Delegation, delegation, refusal
 from bench.devices.android.benchmark_model.output import BenchmarkOutput, parse_output
-from bench.devices.android.facts.cores import mask_of
-from bench.devices.android.phone.settings_guard import error_line
-from bench.devices.remote.connection import CommandResult
+from bench.devices.remote.connection import CommandResult, error_line
+from bench.devices.remote.facts.cores import mask_of
 from bench.errors import DeviceError, DeviceLostError
 from bench.protocol.target import Target
 

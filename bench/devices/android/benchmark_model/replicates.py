@@ -14,25 +14,27 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.devices.android.adb.content import push_missing
 from bench.devices.android.benchmark_model.burst import BenchmarkBurst, judged, words
 from bench.devices.android.benchmark_model.delegate import Delegation
-from bench.devices.android.facts.cooling import CoolDown, ThrottlingDetector, ThrottlingSigns
-from bench.devices.android.facts.device_state import PhoneState, joined
-from bench.devices.android.phone.phone import RUNNER_PID, Phone, read_state
-from bench.devices.android.phone.settings_guard import WORK, changed
-from bench.devices.android.replicates.preparing import changes_for, heat_checks, with_room
+from bench.devices.android.facts.device_state import PhoneState
+from bench.devices.android.phone.phone import Phone, read_state
+from bench.devices.android.phone.settings_guard import FOLDER, WORK
 from bench.devices.remote.connection import Connection
+from bench.devices.remote.content import push_missing
+from bench.devices.remote.facts.cooling import CoolDown, ThrottlingDetector, ThrottlingSigns
+from bench.devices.remote.facts.device_state import joined
+from bench.devices.remote.replicates.preparing import heat_checks, with_room
 from bench.digests import file_digest
 from bench.protocol.backend import Backend
 from bench.protocol.device import THROTTLED, Facts, ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
 from bench.timing.references import reference_places
 
-FOLDER, PROGRAM = f"{WORK}/benchmark", "benchmark_model"
+PROGRAM_FOLDER, PROGRAM = f"{WORK}/benchmark", "benchmark_model"
 VISIT_S = 300.0  # the program itself stops after 150 s
 ACCELERATORS_SDK = 29  # Android 10: the first in which NNAPI's own processor path can be excluded
-START = f'echo $$ > {RUNNER_PID} && exec "$@"'  # its process id is stored, so that it can be ended
+# Its process id is stored, so that it can be ended.
+START = f'echo $$ > {FOLDER.runner_pid} && exec "$@"'
 
 
 def version_of(binary: Path) -> str:
@@ -69,16 +71,14 @@ class BenchmarkReplicates:
 
         def place() -> tuple[str, ...]:
             program = frozenset({PROGRAM})
-            push_missing(connection, FOLDER, {PROGRAM: self._binary}, executable=program)
-            return phone.shelf.place(connection, work, backend, target).models
+            push_missing(connection, PROGRAM_FOLDER, {PROGRAM: self._binary}, executable=program)
+            return phone.shelf.place(connection, phone.folder, work, backend, target).models
 
         paths = with_room(phone, connection, work, backend, target, place)
         heat = self._heat_for(target.cores, connection)
         rng = np.random.default_rng(plan.seed)
         compute, _ = reference_places(list(work))
-        with changed(
-            connection, changes_for(phone, connection, target), phone.session, phone.notify
-        ):
+        with phone.changed_settings(connection, target):
             for _ in range(plan.rounds):
                 cooled_s = heat.cool(connection)
                 order = rng.permutation(len(work))
@@ -100,7 +100,7 @@ class BenchmarkReplicates:
     def _burst(
         self, connection: Connection, model: str, target: Target, calls: int
     ) -> BenchmarkBurst:
-        command = words(f"{FOLDER}/{PROGRAM}", model, target, self._delegate, calls)
+        command = words(f"{PROGRAM_FOLDER}/{PROGRAM}", model, target, self._delegate, calls)
         completed = connection.run(["sh", "-c", START, "ofabench", *command], timeout_s=VISIT_S)
         return judged(completed, self._delegate, calls)
 
@@ -171,7 +171,7 @@ def _signs(state: PhoneState, compute_ns: NDArray[np.float64]) -> ThrottlingSign
     later = compute_ns[:, 1:] if compute_ns.shape[1] > 1 else compute_ns
     return ThrottlingSigns(
         limits_khz=state.limits_khz,
-        thermal_status=state.thermal_status,
+        reported=state.reported_throttling,
         temperature_c=state.temperature_c,
         reference_ns=float(np.median(later)) if later.size else None,
     )

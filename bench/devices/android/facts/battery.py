@@ -10,7 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bench.devices.android.facts.temperatures import plausible_c
+from bench.devices.remote.facts.shell_queries import pairs
+from bench.devices.remote.facts.temperatures import plausible_c
 from bench.integers import parse_integer
 
 BATTERY_STATES = {1: "unknown", 2: "charging", 3: "discharging", 4: "not charging", 5: "full"}
@@ -40,16 +41,6 @@ def parse_battery(text: str) -> Battery:
         temperature_c=None if tenths is None else plausible_c(tenths / 10),
         plugged=plugged,
     )
-
-
-def pairs(text: str) -> dict[str, str]:
-    """Parse `name: value` lines; of repeated names, the first."""
-    values: dict[str, str] = {}
-    for line in text.splitlines():
-        name, colon, value = line.partition(":")
-        if colon:
-            values.setdefault(name.strip(), value.strip())
-    return values
 
 
 def _percent(level: int | None, scale: int | None) -> int | None:

@@ -1,38 +1,25 @@
 """Facts of a phone: model, SoC, Android version, cores. None if unknown.
 
-Names of properties and files are those of Android's own build and of Linux's cpufreq
-(Documentation/admin-guide/pm/cpufreq.rst).
+Names of properties are those of Android's own build.
 """
 
 import re
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bench.devices.android.facts.shell_queries import answers, file_lines, script
-from bench.devices.android.facts.slug import slug_of
+from bench.devices.remote.facts.core_facts import core_facts
+from bench.devices.remote.facts.core_files import Core, core_queries, parse_cores
+from bench.devices.remote.facts.shell_queries import answers, script
+from bench.devices.remote.facts.slug import slug_of
 from bench.integers import parse_integer
 from bench.protocol.device import Facts
 
-CPU = "/sys/devices/system/cpu"
 # Set by targets that are not phones: the name of what runs the code.
 EMULATED = "ro.ofabench.emulated"
 _PROPERTY = re.compile(r"^\[([^\]\n]+)\]: \[(.*?)\]$", re.MULTILINE | re.DOTALL)
 _SOC = ("ro.soc.model", "ro.hardware.chipname", "ro.chipname", "ro.board.platform")
-CLOCK_KHZ = (10_000, 10_000_000)  # 10 MHz to 10 GHz: plausible frequencies of a core
 UNSET = ("", "unknown", "null")  # android.os.Build.UNKNOWN is "unknown"
 SDK = (1, 10_000)  # builds in development report 10000
 _IMPLEMENTERS = {"0x41": "ARM", "0x51": "Qualcomm", "0x53": "Samsung", "0x48": "HiSilicon"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Core:
-    """One processor core; frequencies in kHz."""
-
-    number: int
-    online: bool = True
-    min_khz: int | None = None
-    max_khz: int | None = None
-    governor: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +52,6 @@ class PhoneFacts:
 
     def flat(self) -> Facts:
         """Return the facts of a device, with the names that this machine's facts have too."""
-        fastest = max(
-            (core.max_khz for core in self.cores if core.max_khz is not None), default=None
-        )
         return {
             "model": self.model,
             "manufacturer": self.manufacturer,
@@ -75,15 +59,7 @@ class PhoneFacts:
             "soc": self.soc,
             "cpu_model": self.soc,
             "cpu_parts": self.cpu_parts,
-            "cpu_cores": len(self.cores) or None,
-            "cpu_cores_online": _joined(str(core.number) for core in self.cores if core.online),
-            "cores_max_khz": _joined(str(core.max_khz) for core in self.cores),
-            "cores_min_khz": _joined(str(core.min_khz) for core in self.cores),
-            "governors": _joined(str(core.governor) for core in self.cores),
-            "governor": _joined(
-                dict.fromkeys(core.governor for core in self.cores if core.governor)
-            ),
-            "frequency_max_khz": fastest,
+            **core_facts(self.cores),
             "android_version": self.android_version,
             "android_sdk": self.android_sdk,
             "build_fingerprint": self.build_fingerprint,
@@ -99,16 +75,11 @@ class PhoneFacts:
 
 def facts_script() -> str:
     """Return the shell script whose output `parse_facts` reads."""
-    files = " ".join(
-        f"{CPU}/cpu[0-9]*/cpufreq/{name}"
-        for name in ("cpuinfo_min_freq", "cpuinfo_max_freq", "scaling_governor")
-    )
     return script(
         {
             "getprop": "getprop",
             "uname": "uname -r; uname -m",
-            "cpus": f"first {CPU}/possible {CPU}/present {CPU}/online; ls -d {CPU}/cpu[0-9]*",
-            "cpufreq": f"first {files}",
+            **core_queries(),
             "cpuinfo": "cat /proc/cpuinfo",
             "boot_id": "cat /proc/sys/kernel/random/boot_id",
         }
@@ -136,7 +107,7 @@ def parse_facts(text: str) -> PhoneFacts:
         machine=uname[1] if len(uname) > 1 else None,
         boot_id=by_name.get("boot_id", "").strip() or None,
         emulated=props.get(EMULATED),
-        cores=_cores(by_name.get("cpus", ""), by_name.get("cpufreq", "")),
+        cores=parse_cores(by_name),
     )
 
 
@@ -165,50 +136,5 @@ def parse_cpuinfo(text: str) -> dict[str, str]:
     return values
 
 
-def parse_core_list(text: str | None) -> frozenset[int]:
-    """Parse the kernel's lists of cores, as `0-3,5`."""
-    cores: set[int] = set()
-    for part in (text or "").split(","):
-        first, dash, last = part.partition("-")
-        low, high = parse_integer(first), parse_integer(last if dash else first)
-        if low is not None and high is not None and 0 <= low <= high < 1024:
-            cores.update(range(low, high + 1))
-    return frozenset(cores)
-
-
-def _cores(cpus: str, cpufreq: str) -> tuple[Core, ...]:
-    files, known = file_lines(cpus), file_lines(cpufreq)
-    listed = {parse_integer(line.removeprefix(f"{CPU}/cpu")) for line in cpus.splitlines()}
-    numbers = parse_core_list(files.get(f"{CPU}/present"))
-    numbers = numbers or parse_core_list(files.get(f"{CPU}/possible"))
-    numbers = numbers or frozenset(
-        number_of_core
-        for number_of_core in listed
-        if number_of_core is not None and number_of_core >= 0
-    )
-    online = parse_core_list(files.get(f"{CPU}/online")) or numbers
-    return tuple(_core(core, core in online, known) for core in sorted(numbers))
-
-
-def _core(core: int, online: bool, files: Mapping[str, str]) -> Core:
-    freq = f"{CPU}/cpu{core}/cpufreq"
-    return Core(
-        number=core,
-        online=online,
-        min_khz=plausible_khz(parse_integer(files.get(f"{freq}/cpuinfo_min_freq"))),
-        max_khz=plausible_khz(parse_integer(files.get(f"{freq}/cpuinfo_max_freq"))),
-        governor=files.get(f"{freq}/scaling_governor") or None,
-    )
-
-
-def plausible_khz(value: int | None) -> int | None:
-    """Return a core's frequency; None if it is implausible."""
-    return _within(value, CLOCK_KHZ)
-
-
 def _within(value: int | None, limits: tuple[int, int]) -> int | None:
     return value if value is not None and limits[0] <= value <= limits[1] else None
-
-
-def _joined(parts: Iterable[str]) -> str | None:
-    return ",".join(parts) or None

@@ -2,8 +2,8 @@
 
 import re
 
-from bench.devices.android.facts.shell_queries import answers, script
 from bench.devices.remote.connection import CommandResult
+from bench.devices.remote.facts.shell_queries import answers, script
 from bench.digests import content_digest
 
 # Serials that many phones share: of emulators, and of boards without a number.

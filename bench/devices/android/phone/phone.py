@@ -3,34 +3,34 @@
 Every query may be repeated, so a lost connection is no error unless it stays lost.
 """
 
-import secrets
-from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
-from typing import TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
-from bench.devices.android.adb.content import push_missing
-from bench.devices.android.facts.busy_check import CpuUse, parse_busy, quiet_script
 from bench.devices.android.facts.device_state import PhoneState, parse_state, state_script
 from bench.devices.android.facts.facts import PhoneFacts, facts_script, parse_facts
-from bench.devices.android.phone.model_files import ModelCache
 from bench.devices.android.phone.options import PhoneOptions
-from bench.devices.android.phone.settings_changes import FIXED_MODE_SDK, fixed_mode_command
-from bench.devices.android.phone.settings_guard import WORK, claim
-from bench.devices.android.runner.bundle import Bundle, ensure_bundle
+from bench.devices.android.phone.settings_changes import (
+    FIXED_MODE_SDK,
+    SettingChange,
+    before_script,
+    clock_changes,
+    fixed_mode_change,
+    fixed_mode_command,
+    parse_before,
+    screen_changes,
+)
+from bench.devices.android.phone.settings_guard import FOLDER, changed, claim
 from bench.devices.remote.connection import Connection
-from bench.errors import DeviceError, DeviceLostError
-
-ASK_S = 30.0  # dumpsys waits ten seconds for each service that hangs
-END_S = 5.0  # a program ends at once, or the phone is gone
-TRIES = 3
-BUNDLE = f"{WORK}/bundle"
-RUNNER_PID = f"{WORK}/runner.pid"
-
-T = TypeVar("T")
+from bench.devices.remote.facts.cores import parse_list
+from bench.devices.remote.facts.cpu_use import CpuUse, parse_busy, quiet_script
+from bench.devices.remote.folder import RemoteFolder
+from bench.devices.remote.machine import ASK_S, CoolingLimits, RemoteMachine
+from bench.devices.remote.runner.bundle import Bundle, ensure_bundle
+from bench.errors import DeviceError
+from bench.protocol.target import Target
 
 
-class Phone:
+class Phone(RemoteMachine):
     """One phone. `connect` opens a connection, `notify` receives messages for the user.
 
     Not thread-safe.
@@ -42,24 +42,25 @@ class Phone:
         options: PhoneOptions,
         notify: Callable[[str], None],
     ) -> None:
-        self._connect = connect
+        cooling = CoolingLimits(wait_s=options.cool_wait_s, total_s=options.cool_total_s)
+        super().__init__(connect, notify, cooling)
         self.options = options
-        self.notify = notify
-        self.session = secrets.token_hex(4)
-        self.shelf = ModelCache()
-        self._connection: Connection | None = None
         self._facts: PhoneFacts | None = None
-        self._bundle: Bundle | None = None
-        self._has_bundle = False
         self._fixed_mode: bool | None = None
 
-    def ask(self, query: Callable[[Connection], T]) -> T:
-        """Run a query, on a new connection if it breaks; only for queries that may be repeated."""
-        for _ in range(TRIES - 1):
-            with suppress(DeviceLostError):
-                return query(self._connected())
-            self.reconnect()
-        return query(self._connected())
+    @property
+    def folder(self) -> RemoteFolder:
+        return FOLDER
+
+    def read_state(self, connection: Connection) -> PhoneState:
+        return read_state(connection)
+
+    @contextmanager
+    def changed_settings(self, connection: Connection, target: Target) -> Iterator[frozenset[str]]:
+        """Keep the screen on and hold the clocks; all is restored after the block."""
+        changes = self._changes_for(connection, target)
+        with changed(connection, changes, self.session, self.notify) as applied:
+            yield applied
 
     def facts(self) -> PhoneFacts:
         """Return its facts; read once per connection."""
@@ -86,29 +87,17 @@ class Phone:
             )
         return self._fixed_mode
 
-    def bundle(self) -> Bundle:
+    def find_bundle(self) -> Bundle:
         """Return the runner for its processor, built here if it is not cached."""
-        if self._bundle is None:
-            abi = self.facts().abi
-            if abi is None:
-                raise DeviceError("the phone does not report its processor (ro.product.cpu.abi)")
-            if abi == "x86_64" and self.facts().emulated is None:
-                raise DeviceError(
-                    "this is Android for x86_64, perhaps an emulator; the runner is for arm64 "
-                    "phones: use --runner benchmark_model --binary PATH"
-                )
-            self._bundle = ensure_bundle(abi, debs=self.options.debs, notify=self.notify)
-        return self._bundle
-
-    def with_bundle(self, connection: Connection) -> int:
-        """Make sure that the runner is on the phone, once per connection; return the bytes sent."""
-        if self._has_bundle:
-            return 0
-        bundle = self.bundle()
-        files: dict[str, bytes | Path] = {name: bundle.folder / name for name in bundle.files}
-        sent_bytes = push_missing(connection, BUNDLE, files, executable=frozenset(files))
-        self._has_bundle = True
-        return sent_bytes
+        abi = self.facts().abi
+        if abi is None:
+            raise DeviceError("the phone does not report its processor (ro.product.cpu.abi)")
+        if abi == "x86_64" and self.facts().emulated is None:
+            raise DeviceError(
+                "this is Android for x86_64, perhaps an emulator; the runner is for arm64 "
+                "phones: use --runner benchmark_model --binary PATH"
+            )
+        return ensure_bundle(abi, debs=self.options.debs, notify=self.notify)
 
     def ready(self) -> Connection:
         """Make sure that connection and phone are ready for a replicate.
@@ -123,40 +112,41 @@ class Phone:
                 f"{claimed.words}); let it end, or end that process"
             )
         self._report_claim(claimed.state, claimed.words)
-        connection = self._connected()
-        end_runner(connection)
+        connection = self.connected()
+        self.end_runner(connection)
         return connection
 
-    def reconnect(self) -> None:
-        """Reconnect; `DeviceError` if another phone answers."""
-        if self._connection is None:
-            return
+    def recognise(self) -> None:
+        """Raise `DeviceError` if another phone answers than before the reconnection."""
         before, self._facts = self._facts, None
-        self.shelf.forget()
-        self._has_bundle = False
-        self._connection.reconnect()
-        if before is not None:
-            after = self.facts()
-            if (after.model, after.build_fingerprint) != (before.model, before.build_fingerprint):
-                raise DeviceError(
-                    f"another phone answers now: {after.model} ({after.build_fingerprint}), "
-                    f"it was {before.model} ({before.build_fingerprint})"
-                )
+        if before is None:
+            return
+        after = self.facts()
+        if (after.model, after.build_fingerprint) != (before.model, before.build_fingerprint):
+            raise DeviceError(
+                f"another phone answers now: {after.model} ({after.build_fingerprint}), "
+                f"it was {before.model} ({before.build_fingerprint})"
+            )
 
-    def close(self) -> None:
-        """Close the connection."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    def greet(self, connection: Connection) -> None:
+        """Restore what an earlier session left changed; an unusable folder matters later."""
+        with suppress(DeviceError):
+            claimed = claim(connection, self.session)
+            self._report_claim(claimed.state, claimed.words)
 
-    def _connected(self) -> Connection:
-        if self._connection is None:
-            self._connection = self._connect()
-            # An unusable folder matters only to replicates.
-            with suppress(DeviceError):
-                claimed = claim(self._connection, self.session)
-                self._report_claim(claimed.state, claimed.words)
-        return self._connection
+    def _changes_for(self, connection: Connection, target: Target) -> list[SettingChange]:
+        """Return the changes of settings for measuring this target."""
+        khz = self.options.frequency_khz
+        cores = parse_list(target.cores) or tuple(
+            core.number for core in self.facts().cores if core.online
+        )
+        script = before_script(cores if khz else ())
+        completed = connection.run(["sh", "-c", script], timeout_s=ASK_S)
+        before = parse_before(completed.out.decode(errors="replace"))
+        changes = screen_changes(before)
+        if khz:
+            return [*changes, *clock_changes(before, cores, khz)]
+        return [*changes, fixed_mode_change()] if self.has_fixed_mode() else changes
 
     def _report_claim(self, state: str, words: str) -> None:
         if state == "restored":
@@ -173,16 +163,6 @@ def read_facts(connection: Connection) -> PhoneFacts:
 def read_state(connection: Connection) -> PhoneState:
     """Read the present state of a phone."""
     return parse_state(_output(connection, state_script()))
-
-
-def end_runner(connection: Connection) -> None:
-    """End a runner whose connection broke, or whose replicate was left early."""
-    steps = (
-        f"[ -e {RUNNER_PID} ] && read -r p < {RUNNER_PID} && rm -f {RUNNER_PID} && "
-        "{ [ ! -r /proc/$p/cmdline ] || grep -q -e runner -e benchmark /proc/$p/cmdline; } && "
-        "kill -9 $p"
-    )
-    connection.run(["sh", "-c", f"{{ {steps}; }} 2>/dev/null; exit 0"], timeout_s=END_S)
 
 
 def _output(connection: Connection, text: str) -> str:

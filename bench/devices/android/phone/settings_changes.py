@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.devices.android.facts.battery import parse_battery
-from bench.devices.android.facts.facts import CPU
-from bench.devices.android.facts.shell_queries import answers, file_lines, script
+from bench.devices.remote.facts.core_files import CPU
+from bench.devices.remote.facts.shell_queries import answers, file_lines, script
 from bench.errors import DeviceError, InputError
 from bench.integers import parse_integer
 

@@ -10,12 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from bench.devices.android.facts.shell_queries import answers, script
 from bench.devices.android.phone.settings_changes import SettingChange
-from bench.devices.remote.connection import Connection, Process
+from bench.devices.remote.connection import Connection, Process, error_line
+from bench.devices.remote.facts.shell_queries import answers, script
+from bench.devices.remote.folder import RemoteFolder
 from bench.errors import DeviceError, DeviceLostError
 
-WORK = "/data/local/tmp/ofabench"
+FOLDER = RemoteFolder("/data/local/tmp/ofabench")
+WORK = FOLDER.path
 RESTORE, GUARD = f"{WORK}/restore.sh", f"{WORK}/guard"
 GUARD_WAIT_S = 15
 RESTORE_TIMEOUT_S = 30.0
@@ -167,8 +169,3 @@ def _release(guardian: Process, notify: Callable[[str], None], wait_s: float) ->
         return
     if guardian.status != 0:
         notify(f"not restored on the phone: {error_line(output)}; the next session tries again")
-
-
-def error_line(text: bytes) -> str:
-    """Return a program's error output as one short line."""
-    return " ".join(text.decode(errors="replace").split())[-200:] or "no message"

@@ -183,7 +183,7 @@ FAULTS: dict[str, Callable[[PocketPhone], None]] = {
 
 
 def runner(phone: PocketPhone) -> int:
-    return int((phone.root / "data/local/tmp/ofabench/runner.pid").read_text())
+    return int((phone.root / "data/local/tmp/ofabench/runner.pid").read_text().split()[0])
 
 
 @pytest.mark.slow

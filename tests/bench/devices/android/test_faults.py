@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.devices.android.runner.bundle import ensure_bundle
+from bench.devices.remote.runner.bundle import ensure_bundle
 from bench.errors import MissingRuntimeError, OfabenchError
 from tests.phone_target.phone import RealPhone
 from tests.pocket_phone.phone import PocketPhone
@@ -21,7 +21,7 @@ REAL_COUNT = int(os.environ.get("OFABENCH_REAL_PHONE_FAULTS", "2"))
 def _no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", str(taken.getsockname()[1]))
-    monkeypatch.setattr("bench.devices.android.replicates.disturbance_monitor.datetime", Clock)
+    monkeypatch.setattr("bench.devices.remote.replicates.disturbance_monitor.datetime", Clock)
     monkeypatch.setattr(Clock, "ahead_s", 0.0)
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from bench.devices.android.adb.address import Address
 from bench.devices.android.adb.connection import AdbConnection, Timeouts
-from bench.devices.android.adb.content import push_missing
 from bench.devices.remote.connection import DeviceFullError, PushFile, UnauthorizedError
+from bench.devices.remote.content import push_missing
 from bench.errors import DeviceError, DeviceLostError, InputError
 from tests.pocket_phone.phone import PocketPhone
 from tests.support.phone_roots import take_command

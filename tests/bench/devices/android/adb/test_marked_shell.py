@@ -11,13 +11,13 @@ import pytest
 
 from bench.devices.android.adb.address import Address
 from bench.devices.android.adb.connection import AdbConnection, Timeouts
-from bench.devices.android.adb.content import push_missing
 from bench.devices.android.adb.link import Stream
 from bench.devices.android.adb.marked_shell import MarkedProcess
 from bench.devices.android.device import AdbDevice
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.android.phone.settings_changes import SettingChange
 from bench.devices.android.phone.settings_guard import GUARD, RESTORE, WORK, changed
+from bench.devices.remote.content import push_missing
 from bench.errors import DeviceError, DeviceLostError
 from tests.phone_target.phone import RealPhone
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone

@@ -13,12 +13,12 @@ from bench.devices.android.facts.device_state import PhoneState, parse_state, st
 from bench.devices.android.facts.facts import (
     PhoneFacts,
     facts_script,
-    parse_core_list,
     parse_cpuinfo,
     parse_facts,
     parse_properties,
 )
-from bench.devices.android.facts.shell_queries import MARK, answers, script
+from bench.devices.remote.facts.core_files import parse_core_list
+from bench.devices.remote.facts.shell_queries import MARK, answers, script
 from tests.support.local_phone import HereConnection
 from tests.support.phone_roots import ModelName, make_root, set_frequency_limit, set_temperature
 from tests.support.phone_texts import NOTE8, NOTE8_MOMENT, PIXEL2, PIXEL2_MOMENT, script_output
@@ -290,3 +290,11 @@ def test_garbage_in_one_section_leaves_the_others_intact(noise: str) -> None:
     assert parse_facts(text).model == "SM-N950F"
     assert isinstance(parse_cpuinfo(noise), dict)
     assert isinstance(parse_properties(noise), dict)
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [(0, ""), (1, ""), (2, "Android's thermal status is moderate"), (None, "")],
+)
+def test_a_thermal_status_from_moderate_on_is_throttling(status: int | None, text: str) -> None:
+    assert PhoneState(thermal_status=status).reported_throttling == text

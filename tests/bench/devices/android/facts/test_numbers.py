@@ -5,12 +5,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from bench.devices.android.facts.facts import CPU
-from bench.devices.android.phone.model_files import free_bytes, listed
 from bench.devices.android.phone.settings_changes import PreviousSettings, clock_changes
-from bench.devices.android.replicates.disturbance_monitor import round_facts
-from bench.devices.android.runner.runner_protocol import RoundEnded
+from bench.devices.android.phone.settings_guard import FOLDER
 from bench.devices.remote.connection import CommandResult, Connection
+from bench.devices.remote.facts.core_files import CPU
+from bench.devices.remote.model_files import free_bytes, listed
+from bench.devices.remote.replicates.disturbance_monitor import round_facts
+from bench.devices.remote.runner.runner_protocol import RoundEnded
 from bench.errors import InputError
 
 TOO_LONG = "9" * 5000  # int() refuses more than 4300 digits
@@ -35,13 +36,13 @@ def phone_that_says(text: str) -> Connection:
 def test_free_space_is_read_or_unknown(line: str, free: int | None) -> None:
     header = "Filesystem 1K-blocks Used Available Use% Mounted on\n"
 
-    assert free_bytes(phone_that_says(header + line)) == free
+    assert free_bytes(phone_that_says(header + line), FOLDER) == free
 
 
 def test_files_with_an_unreadable_size_are_ignored() -> None:
     output = f"12 a.tflite\n{TOO_LONG} b.tflite\n-1 c.tflite\n"
 
-    assert listed(phone_that_says(output)) == {"a.tflite": 12}
+    assert listed(phone_that_says(output), FOLDER) == {"a.tflite": 12}
 
 
 def test_unreadable_frequencies_are_not_offered() -> None:

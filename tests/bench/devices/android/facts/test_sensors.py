@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bench.devices.android.facts.busy_check import check_fit
 from bench.devices.android.facts.device_state import parse_state, state_script
-from bench.devices.android.facts.temperatures import (
+from bench.devices.remote.facts.temperatures import (
     NOT_CELSIUS,
     PERCENTAGES,
     Part,
@@ -218,7 +218,7 @@ def test_readings_of_the_runner_are_filtered_too() -> None:
 
 
 def test_the_runner_ignores_the_same_zones() -> None:
-    folder = files("bench.devices.android.runner") / "source"
+    folder = files("bench.devices.remote.runner") / "source"
     source = (folder / "sensors.c").read_text(encoding="utf-8")
     lists = {
         name: tuple(re.findall(r'"(\w+)"', words))

@@ -1,1 +1,0 @@
-"""The runner on the phone: its source, its bundle, its protocol."""

@@ -1,0 +1,1 @@
+"""The runner on a device: its source, its bundle, its protocol."""
