@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from ofabench.options.export import ExportOptions
     from ofabench.options.finetune import FinetuneOptions
     from ofabench.options.fit import FitOptions
+    from ofabench.options.fleet import Fleet, FleetMember
     from ofabench.options.measure import MeasureOptions
     from ofabench.options.measured_search import MeasuringOptions
     from ofabench.options.models import PredictModelOptions
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
     from ofabench.workflows.export.export import export
     from ofabench.workflows.export.model_file import ExportedModel
     from ofabench.workflows.finetune.finetune import finetune
+    from ofabench.workflows.fleet.fleet_file import load_fleet
+    from ofabench.workflows.fleet.sweep import FleetSweep, sweep_fleet
     from ofabench.workflows.latency.evaluation import Evaluation
     from ofabench.workflows.latency.fit import fit
     from ofabench.workflows.latency.predictions import Predictions
@@ -112,10 +115,12 @@ _MODULES = {
     "ExportedModel": "ofabench.workflows.export.model_file",
     "FinetuneOptions": "ofabench.options.finetune",
     "FitOptions": "ofabench.options.fit",
+    "Fleet": "ofabench.options.fleet",
+    "FleetMember": "ofabench.options.fleet",
+    "FleetSweep": "ofabench.workflows.fleet.sweep",
     "Front": "ofabench.workflows.search.result",
     "LatencyPredictor": "ofabench.workflows.latency.predictor",
     "LatencyTable": "latency_models.tables.table",
-    "ReplicatePlan": "bench.protocol.device",
     "LoadedModel": "bench.protocol.backend",
     "LocalDevice": "bench.devices.cpu.local",
     "MeasureOptions": "ofabench.options.measure",
@@ -129,11 +134,12 @@ _MODULES = {
     "NetworksTable": "latency_models.tables.networks",
     "OfabenchError": "bench.errors",
     "OperatorPredictor": "latency_models.operators.predictor",
-    "RoundResult": "bench.protocol.device",
     "PredictModelOptions": "ofabench.options.models",
     "PredictedModels": "ofabench.workflows.models.predict_models",
     "Predictions": "ofabench.workflows.latency.predictions",
     "ProfileOptions": "ofabench.options.profile",
+    "ReplicatePlan": "bench.protocol.device",
+    "RoundResult": "bench.protocol.device",
     "SearchOptions": "ofabench.options.search",
     "SearchResult": "ofabench.workflows.search.result",
     "SearchSpace": "supernet.space.space",
@@ -159,6 +165,7 @@ _MODULES = {
     "fit_models": "ofabench.workflows.models.fit_models",
     "get_backend": "bench.backends.registry",
     "latency_limit": "ofabench.workflows.search.limits",
+    "load_fleet": "ofabench.workflows.fleet.fleet_file",
     "load_predictor": "ofabench.workflows.latency.predictor",
     "load_space": "ofabench.workflows.space",
     "load_supernet": "ofabench.workflows.train.supernet",
@@ -179,6 +186,7 @@ _MODULES = {
     "search_on_device": "ofabench.workflows.search.loop.search",
     "size_limit": "ofabench.workflows.search.limits",
     "sweep": "ofabench.workflows.sweep.sweep",
+    "sweep_fleet": "ofabench.workflows.fleet.sweep",
     "train": "ofabench.workflows.train.train",
     "verify": "ofabench.workflows.deploy.verify",
     "verify_tries": "ofabench.workflows.deploy.repeated_verification",
@@ -204,6 +212,9 @@ __all__ = [
     "ExportedModel",
     "FinetuneOptions",
     "FitOptions",
+    "Fleet",
+    "FleetMember",
+    "FleetSweep",
     "Front",
     "LatencyPredictor",
     "LatencyTable",
@@ -251,6 +262,7 @@ __all__ = [
     "fit_models",
     "get_backend",
     "latency_limit",
+    "load_fleet",
     "load_predictor",
     "load_space",
     "load_supernet",
@@ -271,6 +283,7 @@ __all__ = [
     "search_on_device",
     "size_limit",
     "sweep",
+    "sweep_fleet",
     "train",
     "verify",
     "verify_tries",

@@ -11,6 +11,7 @@ The worker imports the function by module and name: it must be at the top of a m
 `(options, progress)`, and returns a mapping for JSON, or an object whose `to_dict` returns one.
 """
 
+from ofabench.launcher.request import Function
 from ofabench.launcher.worker import Outcome, Worker, launch
 
-__all__ = ["Outcome", "Worker", "launch"]
+__all__ = ["Function", "Outcome", "Worker", "launch"]

@@ -115,6 +115,8 @@ class Worker:
     def _read_reply(self, pipe: IO[str]) -> None:
         with pipe:
             for line in pipe:
+                if not line.endswith("\n"):
+                    return  # the process died while it wrote
                 event = json.loads(line)
                 if event["event"] == "start":
                     self._progress.start(event["total"], event["what"])

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.devices.android.phone.fleet import Fleet
 from bench.options.reading import build, read_values
 from ofabench.cli.derived.config_file import read_toml
 from ofabench.cli.derived.equivalent import equivalent_command
+from ofabench.workflows.fleet.fleet_file import load_fleet
 from supernet.space.space import SearchSpace
 from supernet.train.schedule import Schedule
 from tests.fuzz.target import FuzzTarget, file_of
@@ -28,6 +28,17 @@ precision = "fp16"
 [[phone]]
 name = "pixel"
 address = "adb:0123456789ABCDEF"
+
+[[device]]
+name = "here"
+address = "cpu"
+backend = "onnx"
+groups = ["hub"]
+latency = "here.parquet"
+max_latency_ms = "30ms"
+
+[groups]
+hub = 2
 """
 CONFIG = b"""\
 space = "tiny"
@@ -106,8 +117,8 @@ def read_schedule(data: bytes) -> None:
 
 
 def read_fleet(data: bytes) -> None:
-    """Phones of a fleet."""
-    assert Fleet.load(file_of(data, ".toml")).phones
+    """Devices of a fleet."""
+    assert load_fleet(file_of(data, ".toml")).members
 
 
 def read_config(data: bytes) -> None:

@@ -7,6 +7,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench.devices.device_lock import this_process
 from bench.errors import InterruptedSweepError, TargetMismatchError, UnrunnableError
@@ -78,6 +79,13 @@ def cannot_run(options: SumOptions, progress: Progress) -> None:
 
 def break_off(options: SumOptions, progress: Progress) -> None:
     print("last words", file=sys.stderr, flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def break_off_in_an_event(options: SumOptions, progress: Any) -> None:
+    """Die after half a line of an event."""
+    progress._out.write('{"event": "adva')
+    progress._out.flush()
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -14,7 +14,6 @@ from ofabench.options.sweep import SweepRequest
 
 if TYPE_CHECKING:
     from bench.sweep.summary import SweepSummary
-    from ofabench.workflows.sweep.fleet_sweep import FleetSweep
     from ofabench.workflows.sweep.sweep_result import Sweep
 
 
@@ -25,7 +24,7 @@ class SweepCommand(SweepRequest):
     fleet: Path | None = option(
         None,
         metavar="FLEET.toml",
-        help="sweep several phones at once, each into a separate file of the folder --out",
+        help="sweep the devices of a fleet in parallel, each into NAME.sqlite of the folder --out",
     )
     progress: str = shared.progress()
     json: bool = shared.json()
@@ -51,16 +50,13 @@ def run(options: SweepCommand) -> int:
 
 
 def _sweep_fleet(options: SweepCommand, fleet: Path) -> int:
-    """Sweep every phone of a file; exit code 2 if one failed, 130 if they were stopped."""
-    from ofabench.display.fleet import FleetDisplay
-    from ofabench.workflows.sweep.fleet_sweep import sweep_fleet
+    """Sweep every device of a file; exit code 2 if one failed, 130 if they were stopped."""
+    from ofabench.display.fleet import fleet_display
+    from ofabench.workflows.fleet.sweep import sweep_fleet_request
 
-    with FleetDisplay() as display:
-        result = sweep_fleet(fleet, options, display)
-    if options.json:
-        print(json.dumps([member.to_dict() for member in result.members]))
-    else:
-        _show_fleet(result)
+    with fleet_display(options.progress) as display:
+        result = sweep_fleet_request(options, fleet, display)
+    print(json.dumps(result.to_dict()["members"]) if options.json else result)
     return result.code
 
 
@@ -70,18 +66,6 @@ def _show(sweep: "Sweep", options: SweepCommand) -> None:
     for line in sweep_lines(sweep):
         print(line)
     print(f"next        {build_command(options, sweep.summary)}")
-
-
-def _show_fleet(result: "FleetSweep") -> None:
-    for member in result.members:
-        if member.summary is None:
-            reason = member.words or "no message"
-            print(f"{member.name:<16} exit code {member.code}: {reason}")
-            continue
-        blocks, networks = member.summary["blocks"], member.summary["networks"]
-        width = member.summary["median_half_width"]
-        half_width = "" if width is None else f", half-width {width:.1%} in the median"
-        print(f"{member.name:<16} {member.path}: {blocks} blocks, {networks} networks{half_width}")
 
 
 def build_command(options: SweepCommand, summary: "SweepSummary") -> str:

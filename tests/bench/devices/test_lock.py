@@ -16,7 +16,6 @@ from bench.blocks.spec import BlockSpec
 from bench.devices import device_lock
 from bench.devices.android.device import AdbDevice
 from bench.devices.android.facts.identity import identity_script, parse_identity
-from bench.devices.android.phone.fleet import FleetPhone
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.cpu.local import LocalDevice
 from bench.devices.device_lock import lock_folders, measuring, this_process
@@ -34,8 +33,9 @@ from bench.timing.plan import SweepPlan
 from ofabench.cli import main as cli
 from ofabench.cli.commands.sweep import SweepCommand, resume_command
 from ofabench.options.device import DeviceOptions
+from ofabench.options.fleet import FleetMember
+from ofabench.workflows.fleet.sweep import member_request
 from ofabench.workflows.quickstart.tasks import QuickstartTasks
-from ofabench.workflows.sweep.fleet_sweep import member_of
 from supernet.verification.verify import MeasuringSetup, measure_file
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 from tests.support.device_lock_holder import HOLDER, held_elsewhere
@@ -364,14 +364,14 @@ def test_a_command_waits_and_then_measures(
 
 
 def test_children_wait_where_their_parent_was_told_to(tmp_path: Path) -> None:
-    phone = FleetPhone(name="a", address="adb:X")
+    phone = FleetMember(name="a", device=DeviceOptions(device="adb:X"))
     for wait in (True, False):
         command = SweepCommand(
             space="tiny", device=DeviceOptions(wait=wait), fleet=Path("f.toml"), out=tmp_path
         )
         steps = QuickstartTasks(folder=tmp_path, wait=wait).measuring()
 
-        assert member_of(phone, command).request.device.wait == wait
+        assert member_request(phone, command).device.wait == wait
         assert ("--wait" in resume_command(command)) == wait
         assert [step.options["wait"] for step in steps if step.command == "sweep"] == [wait] * 2
 

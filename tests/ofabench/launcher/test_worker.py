@@ -90,6 +90,8 @@ def test_an_error_of_a_worker_keeps_its_class() -> None:
 def test_a_worker_that_ends_early_is_reported_with_its_last_output() -> None:
     with pytest.raises(OfabenchError, match=r"failed \(signal 9\): last words"):
         launch(launched.break_off, SumOptions())
+    with pytest.raises(OfabenchError, match=r"failed \(signal 9\): it printed nothing"):
+        launch(launched.break_off_in_an_event, SumOptions())
     with pytest.raises(OfabenchError, match=r"failed \(exit code 7\): it printed nothing"):
         launch(launched.forget, SumOptions())
 

@@ -1,0 +1,148 @@
+"""`sweep` on every member of a fleet: one file for each in a folder."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench.errors import InputError
+from ofabench.options.device import DeviceOptions
+from ofabench.options.fleet import FleetMember
+from ofabench.options.sweep import SweepOptions, SweepRequest
+from ofabench.workflows.fleet.common_options import check_common_device, device_of_member
+from ofabench.workflows.fleet.fleet_file import FleetLike, fleet_of
+from ofabench.workflows.fleet.folder import made_folder
+from ofabench.workflows.fleet.members import MemberRun, run_members
+from ofabench.workflows.fleet.outcome import FleetResult, MemberOutcome
+from ofabench.workflows.fleet.watcher import FleetWatcher
+from ofabench.workflows.sweep.sweep import sweep_part
+
+DEFAULTS = SweepOptions()
+
+
+class FleetSweep(FleetResult):
+    """Sweeps of a fleet, in its order; `members` has the summary or the error of each.
+
+    Each sweep is a file that `open_sweep` opens.
+    """
+
+    def _values(self, member: MemberOutcome) -> dict[str, Any]:
+        return {"sweep": member.path, "summary": member.result}
+
+    def _words(self, member: MemberOutcome, result: Mapping[str, Any]) -> str:
+        width = result["median_half_width"]
+        half_width = "" if width is None else f", half-width {width:.1%} in the median"
+        return (
+            f"{member.path}: {result['blocks']} blocks, {result['networks']} networks{half_width}"
+        )
+
+
+def sweep_fleet(  # noqa: PLR0913 - one for each thing that a sweep is of
+    space: str | Path,
+    fleet: FleetLike,
+    *,
+    out: Path | str,
+    backend: str | None = None,
+    options: SweepOptions = DEFAULTS,
+    wait: bool = False,
+    progress: FleetWatcher | None = None,
+) -> FleetSweep:
+    """Sweep every member of a fleet in parallel, each into the file NAME.sqlite of a folder.
+
+    A file that exists is continued. If a member fails or its process ends, the others continue; the
+    same call resumes it.
+
+    Args:
+        space: a shipped space's name or a TOML file.
+        fleet: a fleet, or the path of its file.
+        out: the folder, made if it is missing.
+        backend: the backend of members that have none.
+        options: which blocks and networks are measured and how often; threads, cores and precision
+            are for members that have none.
+        wait: whether to wait for other processes that measure on a device.
+        progress: is shown the progress of each member; None shows nothing.
+
+    Returns:
+        The summary or the error of each member.
+
+    Raises:
+        InputError: the fleet's file or an argument is invalid.
+        FileError: the file cannot be read, or the folder cannot be made.
+
+    Example:
+        >>> import tempfile
+        >>> from ofabench.options.fleet import Fleet, FleetMember
+        >>> fake = DeviceOptions(device="fake")
+        >>> members = (
+        ...     FleetMember(name="one", device=fake),
+        ...     FleetMember(name="two", device=fake, threads=2),
+        ... )
+        >>> few = SweepOptions(blocks=2, replicates=2, rounds=2)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     fleet = Fleet(members=members)
+        ...     sweep_fleet("tiny", fleet, out=folder, backend="fake", options=few)
+        FleetSweep(2 of 2 complete)
+    """
+    if not isinstance(options, SweepOptions):
+        raise InputError(f"options are {options!r:.80}, expected SweepOptions")
+    request = SweepRequest(
+        space=str(space),
+        device=DeviceOptions(wait=wait),
+        backend=backend,
+        sweep=options,
+        out=Path(out),
+    )
+    return sweep_fleet_request(request, fleet, progress)
+
+
+def sweep_fleet_request(
+    request: SweepRequest, fleet: FleetLike, progress: FleetWatcher | None = None
+) -> FleetSweep:
+    """Sweep a fleet into `request.out`, a folder, as the command line does; see `sweep_fleet`."""
+    check_common_device(request.device)
+    fleet = fleet_of(fleet)
+    requests = {member.name: member_request(member, request) for member in fleet}
+    made_folder(request.out)
+
+    def work(run: MemberRun) -> Mapping[str, Any]:
+        result: Mapping[str, Any] = run.measure(sweep_part, requests[run.member.name])
+        summary: Mapping[str, Any] = result["summary"]
+        return summary
+
+    ends = run_members(fleet, work, progress)
+    return FleetSweep(
+        tuple(
+            MemberOutcome(
+                member=member,
+                path=str(requests[member.name].out),
+                result=end.result,
+                error=end.error,
+            )
+            for member, end in zip(fleet, ends, strict=True)
+        )
+    )
+
+
+def member_request(member: FleetMember, request: SweepRequest) -> SweepRequest:
+    """Return the sweep of one member; `InputError` if it has no backend."""
+    backend = member.backend_or_usual or request.backend
+    if backend is None:
+        raise InputError(
+            f"which backend runs on {member.name}? give it a key backend in the fleet file, or "
+            "--backend for all that have none"
+        )
+    out = request.out / f"{member.name}.sqlite"
+    sweep = replace(
+        request.sweep,
+        precision=member.precision or request.sweep.precision,
+        threads=member.threads or request.sweep.threads,
+        cores=member.cores or request.sweep.cores,
+        resume=out.exists(),
+    )
+    return SweepRequest(
+        space=request.space,
+        device=device_of_member(member, request.device),
+        backend=backend,
+        sweep=sweep,
+        out=out,
+    )
