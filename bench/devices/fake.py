@@ -1,6 +1,7 @@
 """A simulated machine: its disturbances are configured, and equal seeds give equal samples."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -9,14 +10,18 @@ import numpy as np
 from bench.backends.fake import FakeBackend, FakeModel
 from bench.blocks.model import Model
 from bench.errors import DeviceError, UnrunnableError
+from bench.power.measuring import EnergyBench, energy_readings
+from bench.power.sensor import CounterSensor
 from bench.protocol.backend import Array, Backend
 from bench.protocol.device import Facts, ModelCosts, ReplicatePlan, RoundResult, Workload
+from bench.protocol.energy import EnergyPlan, EnergyReading, EnergySource
 from bench.protocol.target import Target
 from bench.timing.host_bursts import time_rounds
 
 MEMORY_BOUND_BYTES = 4_000_000  # weights of a model that exceed the simulated caches
 BURST_NS = 50_000_000  # memory is slow in one of four intervals of this length
 STUMBLE_FACTOR = 20.0
+COUNTER, COUNTER_PERIOD_S = "simulated counter", 0.0005
 EPOCH = datetime(2020, 1, 1, tzinfo=UTC)
 
 
@@ -38,6 +43,19 @@ NO_FLAWS = SimulatedDisturbances()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SimulatedPower:
+    """Power of a simulated machine, read from a simulated counter of energy."""
+
+    idle_w: float = 2.0
+    active_w: float = 3.0  # more than that, while an inference runs
+    # Weights need this for each inference, so that energy is not proportional to time.
+    uj_per_kilobyte: float = 0.5
+
+
+POWER = SimulatedPower()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FakeDevice:
     """Device for tests and dry runs; it runs the fake backend with a simulated clock."""
 
@@ -46,6 +64,7 @@ class FakeDevice:
     memory_bytes: int = 4_000_000_000
     room_bytes: int | None = None  # for one model's activations; a larger model cannot run
     busy_with: str = ""  # reason that `check_quiet` reports
+    power: SimulatedPower | None = POWER  # None: it reports no energy
     address: str = "fake"
 
     def slug(self) -> str:
@@ -100,6 +119,34 @@ class FakeDevice:
             inferences, plan, clock_ns=machine.clock_ns, watch=machine, facts=machine.facts
         )
 
+    def energy_source(self) -> EnergySource:
+        if self.power is None:
+            return EnergySource(reason="the device fake was made without power")
+        return EnergySource(name=COUNTER)
+
+    def measure_energy(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: EnergyPlan
+    ) -> Generator[EnergyReading]:
+        """Measure by the simulated clock; results depend on the plan's seed only."""
+        machine = _Machine(self.flaws, [self.seed, plan.seed, 1], self.power or POWER)
+        memory_bytes = 0
+
+        @contextmanager
+        def load(place: int) -> Iterator[Callable[[], object]]:
+            nonlocal memory_bytes
+            model = _load(work[place], backend, target)
+            memory_bytes = weights_bytes(model) + 100_000
+            yield machine.call(model)
+
+        bench = EnergyBench(
+            load=load,
+            sensor=lambda: None if self.power is None else machine.sensor(),
+            clock=machine.now_s,
+            sleep=machine.sleep,
+            peak_memory=lambda: memory_bytes,
+        )
+        yield from energy_readings(bench, len(work), plan)
+
     def close(self) -> None:
         """Do nothing: nothing was changed."""
 
@@ -116,11 +163,19 @@ def _load(workload: Workload, backend: Backend, target: Target) -> FakeModel:
     raise DeviceError(f"device fake runs only the backend fake, got {backend.name}")
 
 
-class _Machine:
-    """Consistent inferences, clock and disturbance monitor."""
+def weights_bytes(model: FakeModel) -> int:
+    """Return the bytes of a model's weights in fp32."""
+    return 4 * sum(block.params for block in model.model.blocks)
 
-    def __init__(self, flaws: SimulatedDisturbances, seed: Sequence[int]) -> None:
-        self._flaws = flaws
+
+class _Machine:
+    """Consistent inferences, clock, counter of energy and disturbance monitor."""
+
+    def __init__(
+        self, flaws: SimulatedDisturbances, seed: Sequence[int], power: SimulatedPower = POWER
+    ) -> None:
+        self._flaws, self._power = flaws, power
+        self._inferences_j = 0.0  # beyond the idle machine
         self._rng = np.random.default_rng(seed)
         self._level = float(np.exp(flaws.level * self._rng.standard_normal()))
         self._now_ns = 0.0
@@ -129,8 +184,9 @@ class _Machine:
 
     def call(self, model: FakeModel) -> Callable[[], None]:
         """Return an inference that advances the clock by its cost at that time."""
-        weights_bytes = 4 * sum(block.params for block in model.model.blocks)
-        memory_bound = weights_bytes > MEMORY_BOUND_BYTES
+        weight_bytes, power = weights_bytes(model), self._power
+        memory_bound = weight_bytes > MEMORY_BOUND_BYTES
+        weights_j = weight_bytes / 1e3 * power.uj_per_kilobyte / 1e6
         layout = np.exp(self._flaws.layout * self._rng.standard_normal())
         cost_ns = float(model.cost_ns * layout)
         identity = object()
@@ -138,12 +194,27 @@ class _Machine:
         def run() -> None:
             factor = self._factor(memory_bound=memory_bound, cold=self._last is not identity)
             self._now_ns += cost_ns * factor
+            self._inferences_j += cost_ns * factor / 1e9 * power.active_w + weights_j
             self._last = identity
 
         return run
 
     def clock_ns(self) -> int:
         return round(self._now_ns)
+
+    def now_s(self) -> float:
+        return self._now_ns / 1e9
+
+    def sleep(self, seconds: float) -> None:
+        self._now_ns += seconds * 1e9
+
+    def sensor(self) -> CounterSensor:
+        """Return a counter of the machine's energy."""
+        return CounterSensor(COUNTER, [_Counter(self)], self.now_s, period_s=COUNTER_PERIOD_S)
+
+    def drawn_uj(self) -> int:
+        """Return the energy since the machine was made, in microjoules."""
+        return round((self.now_s() * self._power.idle_w + self._inferences_j) * 1e6)
 
     def facts(self) -> Facts:
         taken_at = EPOCH + timedelta(microseconds=self._now_ns / 1e3)
@@ -174,3 +245,16 @@ class _Machine:
             self._stumbled = True
             factor *= STUMBLE_FACTOR
         return factor
+
+
+class _Counter:
+    """The simulated counter, from its first value on."""
+
+    def __init__(self, machine: _Machine) -> None:
+        self._machine, self._first_uj = machine, machine.drawn_uj()
+        self.total_uj = 0
+
+    def advance(self, now_s: float) -> None:
+        """See `JouleCounter`."""
+        del now_s
+        self.total_uj = self._machine.drawn_uj() - self._first_uj

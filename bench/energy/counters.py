@@ -1,17 +1,12 @@
 """Energy counters: RAPL for CPUs, NVML's total for NVIDIA GPUs."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from bench.devices.cuda.nvml import NvmlGpu
 from bench.errors import DeviceError, MissingRuntimeError
-
-ZONES = Path("sys/class/powercap")
-# A package draws less than this. Readings are rejected if the counter may have wrapped around
-# unseen.
-MOST_W = 500.0
+from bench.power.rapl import RaplZone, find_zones
 
 
 class Counter(Protocol):
@@ -29,45 +24,22 @@ class Counter(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Zone:
-    """One RAPL zone: a counter in microjoules that wraps to 0 after `range_uj`."""
-
-    file: Path
-    range_uj: int
-    last_uj: int
-    last_s: float
-    total_uj: int = 0
-
-
 class RaplCounter:
-    """CPU packages and their memory, through Linux's powercap tree (Intel and AMD).
-
-    It counts everything that runs on the machine, not this process alone. Zones within a package
-    are parts of it, and `psys` includes all packages: neither is counted again.
-    """
+    """CPU packages and their memory; see `bench.power.rapl`."""
 
     how = "rapl"
 
-    def __init__(self, zones: Sequence[_Zone], clock: Callable[[], float]) -> None:
+    def __init__(self, zones: Sequence[RaplZone], clock: Callable[[], float]) -> None:
         self._zones, self._clock = zones, clock
         self._failed = False
 
     @classmethod
     def find(cls, root: Path, clock: Callable[[], float]) -> "RaplCounter | None":
         """Return the counters of the machine at `root`; None if it has no readable ones."""
-        zones = []
-        for folder in sorted((root / ZONES).glob("intel-rapl:*")):
-            try:
-                name = (folder / "name").read_text().strip()
-                if name.startswith("package") or name == "dram":
-                    uj, range_uj = (
-                        int((folder / file).read_text())
-                        for file in ("energy_uj", "max_energy_range_uj")
-                    )
-                    zones.append(_Zone(folder / "energy_uj", range_uj, uj, clock()))
-            except (OSError, ValueError):  # on most systems only root may read it
-                return None
+        try:
+            zones = find_zones(root, clock)
+        except DeviceError:  # on most systems only root may read it
+            return None
         return cls(zones, clock) if zones else None
 
     def look(self) -> None:
@@ -75,15 +47,10 @@ class RaplCounter:
         now_s = self._clock()
         for zone in self._zones:
             try:
-                uj = int(zone.file.read_text())
+                zone.advance(now_s)
             except (OSError, ValueError):
                 self._failed = True
                 return
-            # If it may have wrapped more than once, the reading is unknown.
-            self._failed |= (now_s - zone.last_s) * MOST_W * 1e6 >= zone.range_uj
-            # Counts from 0 to the range, both included.
-            zone.total_uj += (uj - zone.last_uj) % (zone.range_uj + 1)
-            zone.last_uj, zone.last_s = uj, now_s
 
     def energy_j(self) -> float | None:
         """See `Counter`."""

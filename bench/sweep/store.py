@@ -19,12 +19,14 @@ from bench.drift.session_gap import Span
 from bench.errors import DeviceError, FileError, InputError, TargetMismatchError
 from bench.files import VALUE_DAMAGE, parse_json
 from bench.protocol.device import Facts, RoundResult, Workload
+from bench.protocol.energy import EnergySource
 from bench.protocol.target import Target
-from bench.sweep import drift_rows, sqlite_file
+from bench.sweep import drift_rows, energy_rows, sqlite_file
 from bench.sweep import store_rows as rows
 from bench.sweep.drift_log import NetworkStretch, drift_log_of, network_bursts_ms
 from bench.sweep.replicate_times import note_time, replicate_times
 from bench.timing.aggregation import Replicate, derive_measurements
+from bench.timing.energy import Energy
 from bench.timing.measurement import Measurement
 from bench.timing.plan import SweepPlan
 
@@ -231,6 +233,16 @@ class SweepStore(Closing):
         with sqlite_file.transaction(self._db, self.path):
             drift_rows.add_session(self._db, session, chosen)
 
+    def note_energy_source(self, source: EnergySource) -> None:
+        """Store the device's sensor of energy, or why it has none."""
+        with sqlite_file.transaction(self._db, self.path):
+            energy_rows.note_source(self._db, source)
+
+    def add_energy(self, workload: Workload, stored: energy_rows.StoredReading) -> None:
+        """Store the energy of a workload in one replicate as it ends."""
+        with sqlite_file.transaction(self._db, self.path):
+            energy_rows.add_reading(self._db, self._workload_id(workload), stored)
+
     def _workload_id(self, workload: Workload) -> int:
         row = (workload.role, rows.blocks_text(workload))
         sql = "INSERT OR IGNORE INTO workload (role, blocks, label) VALUES (?, ?, ?)"
@@ -316,6 +328,21 @@ class SweepStore(Closing):
         """Return the workloads that the device cannot run, and why."""
         with self._reading():
             return rows.unrunnable(self._db)
+
+    def energy_source(self) -> EnergySource | None:
+        """Return the sensor that energy was last measured with; None if it never was."""
+        with self._reading():
+            return energy_rows.source_of(self._db)
+
+    def energy_readings(self) -> dict[Workload, list[energy_rows.StoredReading]]:
+        """Return the energy readings of each workload, by replicate."""
+        with self._reading():
+            return energy_rows.readings(self._db, rows.workloads(self._db))
+
+    def energies(self) -> dict[Workload, Energy]:
+        """Return the energy and peak memory of each workload that has readings."""
+        readings = self.energy_readings()
+        return {workload: energy_rows.energy_of(stored) for workload, stored in readings.items()}
 
     def sessions(self) -> list[rows.Session]:
         """Return the processes that measured: their start, facts and duration."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.protocol.energy import EnergySource
 from bench.reading import without_nan
 from bench.sweep.store import SweepStore
 from bench.timing.aggregation import disturbed_rounds
@@ -28,6 +29,9 @@ class SweepSummary:
     unrunnable: dict[str, str]  # reasons by key of what the device cannot run
     wall_s: float
     wall_s_per_block: float  # total time, divided by the number of blocks and networks
+    energies: int = 0  # blocks and networks with a measured energy
+    energy_source: str = ""  # the sensor; "" if energy was not measured
+    energy_reason: str = ""  # why there is none, where it was to be measured
 
     @property
     def complete(self) -> bool:
@@ -52,6 +56,7 @@ def summarise(store: SweepStore) -> SweepSummary:
     rounds = [measured_round for replicate in replicates for measured_round in replicate.rounds]
     wall_s = sum(session.wall_s for session in store.sessions())
     widths = [measurement.half_width for measurement in measured]
+    source = store.energy_source() or EnergySource()
     return SweepSummary(
         blocks=roles["block"],
         networks=roles["network"],
@@ -71,6 +76,9 @@ def summarise(store: SweepStore) -> SweepSummary:
         unrunnable={workload.key: reason for workload, reason in store.unrunnable().items()},
         wall_s=wall_s,
         wall_s_per_block=wall_s / len(measured) if measured else float("nan"),
+        energies=sum(energy.known for energy in store.energies().values()),
+        energy_source=source.name,
+        energy_reason=source.reason,
     )
 
 

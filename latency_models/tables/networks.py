@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError, TargetMismatchError
 from bench.files import VALUE_DAMAGE, read_bytes
+from bench.protocol.device import Workload
 from bench.protocol.target import Target
+from bench.timing.energy import Energy
 from bench.timing.measurement import Measurement
 from bench.timing.statistic import MEDIAN, P90
 from latency_models.tables.columns import cell_text, numbers_of
+from latency_models.tables.energy import energy_figures, energy_provenance
 from latency_models.tables.storage import (
     decoded,
     html_of,
@@ -37,7 +40,8 @@ class NetworksTable:
 
     A column `<name>_ms` holds latencies. Optional columns: `<name>_spread`, the half-width of the
     95 % interval over the latency; `<name>_p90` and `<name>_p99`, percentiles of single samples in
-    ms, including disturbed ones, drift-corrected as the latency is.
+    ms, including disturbed ones, drift-corrected as the latency is; `<name>_energy_mj` and others
+    of energy and memory, as in a `LatencyTable`.
     """
 
     frame: pd.DataFrame
@@ -52,10 +56,12 @@ class NetworksTable:
         measurements: Sequence[Measurement],
         space: str,
         references_ms: Mapping[str, float] | None = None,
+        energies: Mapping[Workload, Energy] | None = None,
     ) -> Self:
         """Return a table of choices and measured latencies, row by row, of one target.
 
-        `references_ms` are the reference workloads of the same sweep, which relate it to others.
+        `references_ms` are the reference workloads of the same sweep, which relate it to others;
+        `energies` are those of the same sweep, where it measured any.
         """
         targets = {measurement.target for measurement in measurements}
         if len(targets) != 1:
@@ -74,6 +80,7 @@ class NetworksTable:
             target.column: ms,
             spread_column(target.column): width / 2 / ms,
             **_tail_columns(target.column, measurements),
+            **_energy_columns(target.column, measurements, energies or {}),
         }
         return cls(
             frame=choices.reset_index(drop=True).assign(**figures),
@@ -83,6 +90,7 @@ class NetworksTable:
                 "facts": dict(measurements[0].facts),
                 "measured": str(measurements[0].taken_at),
                 "references": dict(references_ms or {}),
+                **energy_provenance(energies or {}),
                 **origin(),
             },
         )
@@ -186,6 +194,20 @@ class NetworksTable:
             )
         return name
 
+    def energies_mj(self, column: str) -> Floats:
+        """Return energies beside a latency column in mJ, (n,), NaN where one is not known.
+
+        `InputError` where the table has none.
+        """
+        name = energy_column(column)
+        if name not in self.frame.columns:
+            raise InputError(
+                f"the networks table has no energy of {column!r} (a column {name!r}): build it "
+                "from a sweep with --energy"
+            )
+        mj = numbers_of(self.frame[name])
+        return np.where(np.isfinite(mj) & (mj > 0), mj, np.nan)
+
     def spread(self, column: str) -> Floats | None:
         """Return relative half-widths of a column's intervals, (n,), or None."""
         name = spread_column(column)
@@ -231,6 +253,23 @@ def spread_column(column: str) -> str:
 def tail_column(column: str, statistic: str) -> str:
     """Return the name of the column with a percentile of a latency column's samples."""
     return f"{column.removesuffix('_ms')}_{statistic}"
+
+
+def energy_column(column: str, figure: str = "energy_mj") -> str:
+    """Return the name of the column with the energy, or a figure beside it, of a latency column."""
+    return f"{column.removesuffix('_ms')}_{figure}"
+
+
+def _energy_columns(
+    column: str, measurements: Sequence[Measurement], energies: Mapping[Workload, Energy]
+) -> dict[str, Floats]:
+    """Return the columns of energy and memory that have a figure."""
+    figures = energy_figures([measurement.workload for measurement in measurements], energies)
+    return {
+        energy_column(column, name): values
+        for name, values in figures.items()
+        if np.isfinite(values).any()
+    }
 
 
 def _tail_columns(column: str, measurements: Sequence[Measurement]) -> dict[str, Floats]:

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from bench.blocks.spec import SPEC_FIELDS, BlockSpec
 from bench.errors import FileError, InputError, MissingEntryError, TargetMismatchError
+from bench.protocol.device import Workload
 from bench.protocol.target import Target
+from bench.timing.energy import Energy
 from bench.timing.measurement import Measurement
+from latency_models.tables.energy import energy_figures, energy_provenance
 from latency_models.tables.storage import (
     html_of,
     load_frame,
@@ -43,8 +46,22 @@ COLUMNS = {
     "p99_ms": "float",
     "loads": "int",
     "settled": "bool",
+    "energy_mj": "float",
+    "energy_low_mj": "float",
+    "energy_high_mj": "float",
+    "energy_with_idle_mj": "float",
+    "peak_memory_bytes": "float",
 }
-_OPTIONAL = ("p90_ms", "p99_ms")  # absent in files of older versions
+# Absent in files of older versions.
+_OPTIONAL = (
+    "p90_ms",
+    "p99_ms",
+    "energy_mj",
+    "energy_low_mj",
+    "energy_high_mj",
+    "energy_with_idle_mj",
+    "peak_memory_bytes",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,7 +71,10 @@ class LatencyTable:
     `latency_ms` is the warm latency (last sample of a burst), `cold_ms` that of the first sample,
     `low_ms` and `high_ms` the 95 % interval from `loads` replicates, `p90_ms` and `p99_ms`
     drift-corrected percentiles of all samples (p99 from 500 samples on); NaN where a source has
-    none. `provenance` holds JSON values: device facts, date, code version, source.
+    none. `energy_mj` is the energy of an inference without the idle device's power, with its 95 %
+    interval, `energy_with_idle_mj` with it, `peak_memory_bytes` the most resident memory that the
+    model took; NaN where not measured, or below the sensor's resolution. `provenance` holds JSON
+    values: device facts, date, code version, source.
     """
 
     target: Target
@@ -80,9 +100,14 @@ class LatencyTable:
 
     @classmethod
     def from_measurements(
-        cls, measurements: Sequence[Measurement], provenance: Mapping[str, Any] | None = None
+        cls,
+        measurements: Sequence[Measurement],
+        provenance: Mapping[str, Any] | None = None,
+        energies: Mapping[Workload, Energy] | None = None,
     ) -> Self:
         """Return a table of the measured blocks, without networks and reference workloads.
+
+        `energies` are those of the same sweep, where it measured any.
 
         Raises `TargetMismatchError` for different targets, `InputError` where there is no block.
         """
@@ -107,6 +132,7 @@ class LatencyTable:
                 for measurement in measurements
                 if measurement.workload.role == "reference"
             },
+            **energy_provenance(energies or {}),
             **origin(),
         }
         return cls(
@@ -122,6 +148,7 @@ class LatencyTable:
                 p99_ms=[measurement.corrected_p99_ms for measurement in blocks],
                 loads=[measurement.replicates for measurement in blocks],
                 settled=[measurement.narrow_interval for measurement in blocks],
+                **energy_figures([measurement.workload for measurement in blocks], energies or {}),
             ),
         )
 

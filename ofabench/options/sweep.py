@@ -6,6 +6,7 @@ from pathlib import Path
 from bench.blocks.graph_form import GraphForm
 from bench.errors import InputError
 from bench.options import SECONDS, Options, nested, option
+from bench.protocol.energy import LEAST_S
 from ofabench.options import shared
 from ofabench.options.device import DeviceOptions
 from ofabench.options.sessions import check_every
@@ -123,6 +124,19 @@ class SweepOptions(Options):
         choices=("warm", "cold"),
         help="samples of a burst to use: the warm ones, or the first, cold one",
     )
+    energy: bool = option(
+        False,
+        help="after the latencies, also measure energy per inference and peak memory, in each "
+        "replicate; with --resume also of a finished sweep",
+    )
+    energy_time_s: float | None = option(
+        None,
+        flag="--energy-time",
+        unit=SECONDS,
+        metavar="1s",
+        help="with --energy: shortest time for which each workload runs in a replicate, besides "
+        f"as long idle ({LEAST_S:g}s)",
+    )
     force: bool = shared.force()
     resume: bool = option(False, help="continue the sweep in --out")
 
@@ -139,6 +153,8 @@ class SweepOptions(Options):
     def check(self) -> None:
         """Check that options fit together, and the pause between sessions."""
         check_every(self.every_s)
+        if self.energy_time_s is not None and not self.energy:
+            raise InputError("--energy-time is for --energy: give both, or neither")
         if self.forms not in (PLAIN_FORMS, AUTO_FORMS):
             GraphForm.parse(self.forms)
         if self.every_s is not None and self.sessions == 1:

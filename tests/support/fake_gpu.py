@@ -107,6 +107,9 @@ class FakeGpu:
     def clock_s(self) -> float:
         return self.host_ns / 1e9
 
+    def sleep(self, seconds: float) -> None:
+        self.host_ns += seconds * 1e9
+
     def _kernel(self, cost_ns: float) -> None:
         factor = COLD_FACTOR if self._cold else 1.0
         self._cold = False
@@ -152,6 +155,11 @@ def load_fake_file(
     return load_fake(driver, file.content(), target, options, seed)
 
 
+def _drawn_j(now_s: float) -> float:
+    """Return the energy of a GPU that draws 50 W at all times."""
+    return 50.0 * now_s
+
+
 def fake_gpu(
     card: FakeGpu | None = None,
     state: FakeGpuState | None = None,
@@ -159,12 +167,14 @@ def fake_gpu(
 ) -> CudaDevice:
     """Return a GPU device whose driver is simulated."""
     driver = card or FakeGpu()
+    state = state or FakeGpuState(clock=driver.clock_s, total=_drawn_j)
     return CudaDevice(
         "cuda:0",
         options or CudaOptions(),
         driver=driver,
-        card=state or FakeGpuState(),
+        card=state,
         loader=lambda _: load_fake,
         file_loader=lambda _: load_fake_file,
         clock_ns=driver.clock_ns,
+        sleep=driver.sleep,
     )

@@ -44,6 +44,8 @@ class FakeGpuState:
     busy: float | None = 0.0
     lost_at: int | None = None  # the reading at which it is lost
     looks: int = 0
+    clock: Callable[[], float] = lambda: 0.0  # for the total of its energy
+    total: Callable[[float], float | None] = lambda _: None  # joules at a time in seconds
 
     def facts(self) -> GpuFacts:
         return self.what
@@ -56,6 +58,9 @@ class FakeGpuState:
 
     def processes(self) -> list[GpuProcess]:
         return self.users
+
+    def energy_j(self) -> float | None:
+        return self.total(self.clock())
 
     def busy_share(self) -> float | None:
         return self.busy

@@ -2,17 +2,21 @@
 
 import gc
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
 
 from bench.devices.cpu import busy_check, host_facts
 from bench.devices.cpu.disturbance_monitor import LinuxMonitor
+from bench.devices.cpu.process_memory import MemoryPeak, return_freed_memory
 from bench.errors import DeviceError, InputError
 from bench.integers import parse_integer
+from bench.power.host import host_sensor, host_source
+from bench.power.measuring import EnergyBench, energy_readings
 from bench.protocol.backend import Array, Backend, LoadedModel
 from bench.protocol.device import Facts, ModelCosts, ReplicatePlan, RoundResult, Workload
+from bench.protocol.energy import EnergyPlan, EnergyReading, EnergySource
 from bench.protocol.target import Target
 from bench.protocol.workload_model import workload_model
 from bench.timing.host_bursts import time_rounds
@@ -68,6 +72,36 @@ class LocalDevice:
                     watch=watch,
                     facts=host_facts.changing_facts,
                 )
+
+    def energy_source(self) -> EnergySource:
+        """Return RAPL, or the sensor of a board."""
+        return host_source()
+
+    def measure_energy(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: EnergyPlan
+    ) -> Generator[EnergyReading]:
+        """Measure one model after another, pinned to the target's cores."""
+        memory = MemoryPeak()
+
+        @contextmanager
+        def load(place: int) -> Iterator[Callable[[], object]]:
+            yield backend.load(workload_model(work[place], plan.seed), target, seed=plan.seed).run
+
+        def reset_memory() -> None:
+            return_freed_memory()
+            memory.reset()
+
+        with pinned(target.cores):
+            if work:
+                with load(0) as call:
+                    call()  # the runtime's own memory and first steps are not the models'
+            bench = EnergyBench(
+                load=load,
+                sensor=lambda: host_sensor().sensor,
+                reset_memory=reset_memory,
+                peak_memory=memory.growth_bytes,
+            )
+            yield from energy_readings(bench, len(work), plan)
 
     def close(self) -> None:
         """Do nothing: nothing was changed."""

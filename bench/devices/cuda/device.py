@@ -13,6 +13,7 @@ from bench.devices.cpu import host_facts
 from bench.devices.cpu.local import choose_cores, pinned
 from bench.devices.cuda.disturbance_monitor import GpuMonitor, check_quiet
 from bench.devices.cuda.driver import Driver
+from bench.devices.cuda.energy import NONE, gpu_sensor
 from bench.devices.cuda.event_timing import EventTimer, TimedModel, make_item
 from bench.devices.cuda.gpu_state import GpuState
 from bench.devices.cuda.loading import full_means, load_items
@@ -30,8 +31,10 @@ from bench.errors import DeviceError, InputError
 from bench.models.files_backend import ModelFilesBackend
 from bench.models.model_file import ModelFile
 from bench.models.tensors import InputSpec
+from bench.power.measuring import EnergyBench, energy_readings
 from bench.protocol.backend import Array, Backend
 from bench.protocol.device import Facts, ModelCosts, ReplicatePlan, RoundResult, Workload
+from bench.protocol.energy import EnergyPlan, EnergyReading, EnergySource
 from bench.protocol.target import Target
 from bench.protocol.workload_model import workload_model
 from bench.timing.interleaving import check_plan, run_rounds
@@ -44,8 +47,8 @@ DEFAULTS = CudaOptions()
 class CudaDevice:
     """The GPU at `cuda:N`, as torch numbers the GPUs that CUDA_VISIBLE_DEVICES allows.
 
-    `driver`, `card`, the loaders and the host's clock are set by tests; otherwise driver and card
-    are created at first use.
+    `driver`, `card`, the loaders, the host's clock and sleep are set by tests; otherwise driver and
+    card are created at first use.
     """
 
     def __init__(  # noqa: PLR0913
@@ -58,12 +61,13 @@ class CudaDevice:
         loader: Callable[[str], Loader] = loader_of,
         file_loader: Callable[[str], FileLoader] = file_loader_of,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._index = index_in(address)
         self._options = options
         self._driver_or_none, self._card_or_none = driver, card
         self._loader, self._file_loader = loader, file_loader
-        self._clock_ns = clock_ns
+        self._clock_ns, self._sleep = clock_ns, sleep
         self._own_pids: set[int] = {os.getpid()}
 
     @property
@@ -154,7 +158,7 @@ class CudaDevice:
 
     def _rounds(self, items: Sequence[TimedModel], plan: ReplicatePlan) -> Iterator[RoundResult]:
         driver, watch = self._driver, GpuMonitor(self._card, lambda: self._own_pids)
-        settled_s = settle(driver, items[-1].once, self._sm_mhz, lambda: self._clock_ns() / 1e9)
+        settled_s = settle(driver, items[-1].once, self._sm_mhz, self._seconds)
         visits = EventTimer(
             driver,
             items,
@@ -165,6 +169,36 @@ class CudaDevice:
         )
         for number, result in enumerate(run_rounds(visits, plan, watch.facts)):
             yield result if number else _settled(result, settled_s)
+
+    def energy_source(self) -> EnergySource:
+        """Return the GPU's own sensor; the host's energy is not part of it."""
+        sensor = gpu_sensor(self._card, self._seconds)
+        return EnergySource(reason=NONE) if sensor is None else EnergySource(name=sensor.name)
+
+    def measure_energy(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: EnergyPlan
+    ) -> Generator[EnergyReading]:
+        """Measure one model after another; their launches are those that are timed."""
+
+        @contextmanager
+        def load(place: int) -> Iterator[Callable[[], object]]:
+            with self.loaded([work[place]], backend, target, plan.seed) as items:
+                once = items[0].once
+
+                def call() -> None:
+                    with self._driver.at_work():
+                        once()
+                    self._driver.wait()  # else the queue would hide how long it takes
+
+                yield call
+
+        bench = EnergyBench(
+            load=load,
+            sensor=lambda: gpu_sensor(self._card, self._seconds),
+            clock=self._seconds,
+            sleep=self._sleep,
+        )
+        yield from energy_readings(bench, len(work), plan)
 
     def close(self) -> None:
         """Do nothing: nothing of the GPU was changed."""
@@ -191,6 +225,9 @@ class CudaDevice:
 
         with arithmetic(tf32=self._options.tf32):
             yield
+
+    def _seconds(self) -> float:
+        return self._clock_ns() / 1e9
 
     def _sm_mhz(self) -> int | None:
         return self._card.moment().clock_sm_mhz

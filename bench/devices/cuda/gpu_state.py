@@ -78,3 +78,7 @@ class GpuState(Protocol):
     def busy_share(self) -> float | None:
         """Return the share of about the last second in which it worked."""
         ...
+
+    def energy_j(self) -> float | None:
+        """Return the joules drawn since the driver was loaded; None if they are not counted."""
+        ...

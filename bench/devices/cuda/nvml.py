@@ -130,7 +130,7 @@ class NvmlGpu:
         return None if rates is None else rates.gpu / 100
 
     def energy_j(self) -> float | None:
-        """Return the joules drawn since the driver was loaded; None if they are not counted."""
+        """See `GpuState`."""
         millijoules = self._ask(
             lambda: self._nvml.nvmlDeviceGetTotalEnergyConsumption(self._handle)
         )

@@ -20,7 +20,7 @@ from latency_models.tables.statistic import statistic_of
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int64]
-_NOT_CATEGORIES = ("_ms", "_spread")
+_NOT_CATEGORIES = ("_ms", "_spread", "_mj", "_peak_memory_bytes")
 _TAILS = ("_p90", "_p99")  # no categories beside a column of latencies of the same name
 
 

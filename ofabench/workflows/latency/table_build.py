@@ -120,7 +120,7 @@ def _blocks(
     if unrunnable:
         provenance["unrunnable"] = unrunnable
     provenance |= _drift(store, measurements)
-    return LatencyTable.from_measurements(measurements, provenance)
+    return LatencyTable.from_measurements(measurements, provenance, store.energies())
 
 
 def _networks(
@@ -146,7 +146,7 @@ def _networks(
         )
     frame = agreed.to_frame([arch for _, arch in lines])
     table = NetworksTable.from_measurements(
-        frame, networks, agreed.name, references_ms(measurements)
+        frame, networks, agreed.name, references_ms(measurements), store.energies()
     )
     # The table stores its space, so that it does not depend on the file.
     provenance = {**table.provenance, **space_provenance(agreed), **_drift(store, measurements)}

@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from bench.backends.registry import get_backend
 from bench.devices.cpu.local import pinned
+from bench.devices.cpu.process_memory import MemoryPeak
 from bench.errors import InputError
 from bench.models.files_backend import ModelFileLoader
 from bench.protocol.progress import Progress
@@ -15,7 +15,6 @@ from bench.protocol.target import Target
 from ofabench.options.measure import ProbeRequest
 from ofabench.workflows.measure.model_files import read_model
 
-STATUS, CLEAR_REFS = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 REPEATS, ENOUGH_S = 3, 0.5  # inferences after the first; and seconds after which no more are run
 
 
@@ -55,22 +54,18 @@ def probe_model(request: ProbeRequest, progress: Progress) -> dict[str, Any]:
     )
     model = read_model(request.file, request.file.name, request)
     with pinned(request.cores):
-        before_bytes = _resident_bytes()
-        _reset_peak()
+        memory = MemoryPeak()
+        memory.reset()
         began_s = time.perf_counter()
         loaded = backend.load_model_file(model, target)
         load_ms = (time.perf_counter() - began_s) * 1e3
         first_ms = loaded.first_ns / 1e6
         estimate_ms = _shortest_ms(loaded.run)
-    peak_bytes = _peak_bytes()
-    memory_bytes = None
-    if peak_bytes is not None and before_bytes is not None:
-        memory_bytes = max(peak_bytes - before_bytes, 0)
     cost = LoadingCost(
         load_ms=load_ms - first_ms,
         first_ms=first_ms,
         estimate_ms=estimate_ms,
-        peak_memory_bytes=memory_bytes,
+        peak_memory_bytes=memory.growth_bytes(),
     )
     return asdict(cost)
 
@@ -83,31 +78,3 @@ def _shortest_ms(run: Callable[[], object]) -> float:
         run()
         times_ms.append((time.perf_counter() - began_s) * 1e3)
     return min(times_ms)
-
-
-def _reset_peak() -> None:
-    """Let the peak of resident memory count from now on, where the system can."""
-    try:
-        CLEAR_REFS.write_text("5")
-    except OSError:
-        return
-
-
-def _resident_bytes() -> int | None:
-    return _status_bytes("VmRSS")
-
-
-def _peak_bytes() -> int | None:
-    return _status_bytes("VmHWM")
-
-
-def _status_bytes(name: str) -> int | None:
-    """Return a field of this process's status in bytes; None where there is none."""
-    try:
-        lines = STATUS.read_text().splitlines()
-    except OSError:
-        return None
-    for line in lines:
-        if line.startswith(f"{name}:"):
-            return int(line.split()[1]) * 1024
-    return None

@@ -7,6 +7,7 @@ from bench.backends.registry import get_backend
 from bench.errors import InputError
 from bench.protocol.backend import Backend
 from bench.protocol.device import Device
+from bench.protocol.energy import LEAST_S
 from bench.protocol.plugins import lacking
 from bench.protocol.progress import NoProgress, Progress
 from ofabench.options.sweep import SweepOptions, SweepRequest
@@ -111,6 +112,8 @@ def _sweep_on(  # noqa: PLR0913 - what `sweep` was given, checked
     wait: bool,
     resume_with: str,
 ) -> Sweep:
+    from bench.sweep.energy import measure_energies
+    from bench.sweep.summary import summarise
     from bench.sweep.timed_costs import timed_costs
     from ofabench.workflows.sweep.anchor_session import measure_anchors
     from ofabench.workflows.sweep.form_choice import backend_of_sweep
@@ -148,6 +151,16 @@ def _sweep_on(  # noqa: PLR0913 - what `sweep` was given, checked
             )
             if options.budget_s is not None:
                 measure_anchors(store, device, backend, options.budget_s, progress, options.force)
+            if options.energy:
+                measure_energies(
+                    store,
+                    device,
+                    backend,
+                    progress,
+                    least_s=options.energy_time_s or LEAST_S,
+                    resume_with=resume_with,
+                )
+                summary = summarise(store)
     return Sweep(path=out, target=target, summary=summary)
 
 

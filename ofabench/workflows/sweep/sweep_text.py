@@ -22,6 +22,14 @@ def sweep_lines(sweep: Sweep) -> Iterator[str]:
         f"{summary.disturbed_rounds} disturbed; {summary.repeated_bursts} bursts repeated, "
         f"{summary.disturbed_visits_kept} still disturbed"
     )
+    if summary.energy_source:
+        total = summary.blocks + summary.networks
+        yield (
+            f"energy      of {summary.energies} of {total} above the sensor's resolution, by "
+            f"{summary.energy_source}"
+        )
+    elif summary.energy_reason:
+        yield f"energy      not measured: {summary.energy_reason}"
     for key, reason in list(summary.unrunnable.items())[:UNRUNNABLE_SHOWN]:
         yield f"skipped     {key}: {reason}"
     if len(summary.unrunnable) > UNRUNNABLE_SHOWN:

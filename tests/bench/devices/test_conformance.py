@@ -10,6 +10,7 @@ import platform
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ from bench.devices.registry import get_device
 from bench.errors import MissingRuntimeError
 from bench.protocol.backend import Backend
 from bench.protocol.device import Device, ReplicatePlan, RoundResult, Workload
+from bench.protocol.energy import EnergyDevice, EnergyPlan
 from bench.protocol.target import Target
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 from tests.support.fake_gpu import fake_gpu
@@ -203,6 +205,27 @@ def test_its_outputs_equal_those_of_the_backend(case: Case) -> None:
     expected = backend.load(model, here).infer(images)
     assert result.shape == expected.shape
     np.testing.assert_allclose(result, expected, atol=1e-4)
+
+
+def test_energy_is_measured_or_a_reason_is_given(case: Case) -> None:
+    device, backend = case
+    if not isinstance(device, EnergyDevice):
+        assert device.address.startswith("adb:")
+        return
+    source = device.energy_source()
+    work = WORK[-2:]
+
+    results = list(
+        device.measure_energy(work, backend, target(device, backend), EnergyPlan(least_s=0.01))
+    )
+
+    assert bool(source.name) != bool(source.reason)
+    assert sorted(reading.place for reading in results) == [0, 1]
+    for reading in results:
+        assert json.loads(json.dumps(asdict(reading))) == asdict(reading)
+        assert reading.inferences > 0
+        assert 0 < reading.busy_s <= reading.window_s
+        assert reading.joules is None or (source.name and reading.joules > 0)
 
 
 def test_it_can_be_closed_twice_and_then_used(case: Case) -> None:

@@ -1,0 +1,1 @@
+"""Sensors of energy and power, and energy per inference measured with them."""
