@@ -63,9 +63,16 @@ def test_energy_below_the_resolution_is_unknown_and_keeps_the_memory() -> None:
     assert energy.to_json()["energy_mj"] is None
 
 
-@pytest.mark.parametrize("name", ["joules", "idle_before_w", "idle_after_w"])
-def test_a_reading_without_one_figure_does_not_count(name: str) -> None:
-    energy = Energy.of([READING, replace(READING, **{name: None})], "rapl")
+@pytest.mark.parametrize(
+    "lacking",
+    [
+        replace(READING, joules=None),
+        replace(READING, idle_before_w=None),
+        replace(READING, idle_after_w=None),
+    ],
+)
+def test_a_reading_without_one_figure_does_not_count(lacking: EnergyReading) -> None:
+    energy = Energy.of([READING, lacking], "rapl")
 
     assert energy.replicates == 1
 

@@ -21,11 +21,6 @@ BLOCK = BlockSpec(kind="avg_pool", in_size=8, in_channels=8, out_channels=8)
 IDLE_W, KERNEL_UJ = 50.0, 3000.0
 
 
-def drawn_j(gpu: FakeGpu, now_s: float) -> float:
-    """The idle GPU's power, and 3 mJ for each kernel so far."""
-    return IDLE_W * now_s + gpu.kernels * KERNEL_UJ / 1e6
-
-
 class CountingGpu(FakeGpu):
     """A simulated GPU that counts its kernels."""
 
@@ -34,6 +29,11 @@ class CountingGpu(FakeGpu):
     def _kernel(self, cost_ns: float) -> None:
         self.kernels += 1
         super()._kernel(cost_ns)
+
+
+def drawn_j(gpu: CountingGpu, now_s: float) -> float:
+    """The idle GPU's power, and 3 mJ for each kernel so far."""
+    return IDLE_W * now_s + gpu.kernels * KERNEL_UJ / 1e6
 
 
 def energy(device: CudaDevice) -> Energy:
