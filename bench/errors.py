@@ -33,6 +33,17 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
+def error_class(name: str) -> type[OfabenchError]:
+    """Return the class of this name, for an error that another process raised.
+
+    `DeviceError` for `UnrunnableError`, which has more than a message; `OfabenchError` for others.
+    """
+    known = globals().get(name)
+    if not (isinstance(known, type) and issubclass(known, OfabenchError)):
+        return OfabenchError
+    return DeviceError if known is UnrunnableError else known
+
+
 class InputError(OfabenchError):
     """An argument, or a value inside a file, is invalid."""
 

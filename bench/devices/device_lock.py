@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from io import FileIO
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bench.errors import DeviceInUseError, FileError
 from bench.files import state_folder
@@ -37,6 +37,19 @@ class Lockable(Protocol):
     def address(self) -> str: ...
 
     def lock_name(self) -> str | None: ...
+
+
+@runtime_checkable
+class LockableThere(Protocol):
+    """A device on another machine, which has a lock there too, for those who measure it there."""
+
+    def lock_there(self) -> None:
+        """Lock it, or raise `DeviceInUseError` at once."""
+        ...
+
+    def unlock_there(self) -> None:
+        """Release that lock."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +97,8 @@ def measuring(
         _take(file, device.address, notify if wait else None)
         _held.names.add(name)
         try:
-            yield
+            with _locked_there(device, notify if wait else None):
+                yield
         finally:
             _held.names.discard(name)
             file.truncate(0)
@@ -160,6 +174,30 @@ def _take(file: FileIO, address: str, notify: Callable[[str], None] | None) -> N
     file.truncate(0)
     file.seek(0)
     file.write(json.dumps(asdict(this_process())).encode())
+
+
+@contextmanager
+def _locked_there(device: Lockable, notify: Callable[[str], None] | None) -> Iterator[None]:
+    """Hold the lock on the device's own machine, if it is another; see `_take` for `notify`."""
+    if not isinstance(device, LockableThere):
+        yield
+        return
+    reported = ""
+    while True:
+        try:
+            device.lock_there()
+            break
+        except DeviceInUseError as error:
+            if notify is None:
+                raise
+            if str(error) != reported:
+                reported = str(error)
+                notify(f"waiting: {error}")
+        time.sleep(POLL_S)
+    try:
+        yield
+    finally:
+        device.unlock_there()
 
 
 def _locked(file: FileIO) -> bool:

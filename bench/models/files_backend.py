@@ -52,28 +52,28 @@ class ModelFilesBackend:
     def __init__(self, inner: Backend, files: Mapping[str, ModelFile]) -> None:
         self.name = inner.name
         self.file_suffix = inner.file_suffix
-        self._inner = inner
+        self.inner = inner
         self._files = files
 
     def version(self) -> str:
-        return self._inner.version()
+        return self.inner.version()
 
     def options(self) -> tuple[tuple[str, str], ...]:
-        return self._inner.options()
+        return self.inner.options()
 
     def serialise(self, model: Model, batch: int = 1, precision: str = "fp32") -> bytes:
         """Return the content of the model's file, or a file of a reference workload."""
         if model.file:
             return self.file_of(model.file).content()
-        return self._inner.serialise(model, batch, precision)
+        return self.inner.serialise(model, batch, precision)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
         if not model.file:
-            return self._inner.load(model, target, seed=seed)
-        return load_model_file(self._inner, self.file_of(model.file), target, seed=seed)
+            return self.inner.load(model, target, seed=seed)
+        return load_model_file(self.inner, self.file_of(model.file), target, seed=seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> LoadedModel:
-        return self._inner.load_file(content, target, seed=seed)
+        return self.inner.load_file(content, target, seed=seed)
 
     def file_of(self, digest: str) -> ModelFile:
         """Return the model file of a workload by its digest."""

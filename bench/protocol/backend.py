@@ -1,6 +1,6 @@
 """The interface of a backend: it converts a `Model` to a file and runs the file."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,4 +53,18 @@ class Backend(Protocol):
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> LoadedModel:
         """Prepare a model from a file's content, as for models exported earlier; see `load`."""
+        ...
+
+
+@runtime_checkable
+class SubstitutingBackend(Protocol):
+    """A backend that has files for some models, and leaves all others to another backend."""
+
+    @property
+    def inner(self) -> Backend:
+        """The backend that makes all other models."""
+        ...
+
+    def substitutes(self, model: Model) -> bool:
+        """Return whether it has a file for this model."""
         ...

@@ -4,7 +4,13 @@ Fields say what they take by their annotation: `from_plain` converts nothing sil
 keys that no field has. An error names the source, the field, its value and what was expected.
 """
 
-from bench.reading.convert import from_plain, to_plain, without_nan, wrong_value
+from bench.reading.convert import (
+    from_plain,
+    plain_leaf,
+    to_plain,
+    without_nan,
+    wrong_value,
+)
 from bench.reading.kinds import (
     Count,
     NonNegative,
@@ -26,6 +32,7 @@ __all__ = [
     "Text",
     "from_plain",
     "is_ascending",
+    "plain_leaf",
     "to_plain",
     "without_nan",
     "wrong_value",

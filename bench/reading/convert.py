@@ -76,17 +76,23 @@ def without_nan(data: dict[str, Any]) -> dict[str, Any]:
     return {key: None if value != value else value for key, value in data.items()}  # noqa: PLR0124
 
 
-def to_plain(value: Any) -> Any:
+def to_plain(value: Any, encode: Callable[[Any], Any] | None = None) -> Any:
     """Return a dataclass, or what holds dataclasses, as plain data for JSON.
 
-    Tuples become lists, paths texts, and numpy's numbers and arrays those of Python.
+    Tuples become lists, paths texts, and numpy's numbers and arrays those of Python. `encode`
+    converts all other values in place of this rule.
     """
     if isinstance(value, Mapping):
-        return {str(key): to_plain(inside) for key, inside in value.items()}
+        return {str(key): to_plain(inside, encode) for key, inside in value.items()}
     if isinstance(value, list | tuple):
-        return [to_plain(inside) for inside in value]
+        return [to_plain(inside, encode) for inside in value]
     if is_dataclass(value):
-        return {field.name: to_plain(getattr(value, field.name)) for field in fields(value)}
+        return {field.name: to_plain(getattr(value, field.name), encode) for field in fields(value)}
+    return encode(value) if encode is not None else plain_leaf(value)
+
+
+def plain_leaf(value: Any) -> Any:
+    """Return a value that is no mapping, list or dataclass as plain data for JSON."""
     return msgspec.to_builtins(value, enc_hook=_encode)
 
 

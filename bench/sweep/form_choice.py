@@ -156,31 +156,35 @@ class VariantBackend:
     def __init__(
         self, backend: str, models: Mapping[str, tuple[Variant, tuple[BlockSpec, ...]]]
     ) -> None:
-        self._plain = get_backend(backend)
+        self.inner = get_backend(backend)
         self._backends = {
             variant: formed_backend(backend, variant.form) for variant, _ in models.values()
         }
         self._models = models
-        self.name, self.file_suffix = self._plain.name, self._plain.file_suffix
+        self.name, self.file_suffix = self.inner.name, self.inner.file_suffix
+
+    def substitutes(self, model: Model) -> bool:
+        """Return whether the model is one of the variants."""
+        return bool(model.file)
 
     def version(self) -> str:
-        return self._plain.version()
+        return self.inner.version()
 
     def options(self) -> tuple[tuple[str, str], ...]:
         return ()
 
     def serialise(self, model: Model, batch: int = 1, precision: str = "fp32") -> bytes:
-        if not model.file:
-            return self._plain.serialise(model, batch, precision)
+        if not self.substitutes(model):
+            return self.inner.serialise(model, batch, precision)
         variant, blocks = self._models[model.file]
         return self._backends[variant].serialise(random_model(blocks), batch, variant.precision)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
-        if not model.file:
-            return self._plain.load(model, target, seed=seed)
+        if not self.substitutes(model):
+            return self.inner.load(model, target, seed=seed)
         variant, blocks = self._models[model.file]
         precise = replace(target, precision=variant.precision)
         return self._backends[variant].load(random_model(blocks), precise, seed=seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> LoadedModel:
-        return self._plain.load_file(content, target, seed=seed)
+        return self.inner.load_file(content, target, seed=seed)

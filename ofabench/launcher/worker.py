@@ -10,8 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import IO, Any
 
-from bench import errors
-from bench.errors import InterruptedSweepError, OfabenchError
+from bench.errors import InterruptedSweepError, OfabenchError, error_class
 from bench.options import Options
 from bench.protocol.progress import NoProgress, Progress, RoundProgress, RoundWatcher
 from ofabench.launcher.request import Function, Request
@@ -100,7 +99,7 @@ class Worker:
         if self._reply is None:
             return Outcome(error=self._failure())
         if "error" in self._reply:
-            return Outcome(error=_error_of(self._reply["error"], self._reply["message"]))
+            return Outcome(error=error_class(self._reply["error"])(self._reply["message"]))
         return Outcome(result=self._reply["result"])
 
     def _failure(self) -> OfabenchError:
@@ -164,12 +163,3 @@ def launch(
     if outcome.error is not None:
         raise outcome.error
     return outcome.result
-
-
-def _error_of(name: str, message: str) -> OfabenchError:
-    """Return an error of the class `name` in `bench.errors`."""
-    error_class = getattr(errors, name, OfabenchError)
-    if error_class is errors.UnrunnableError:  # its constructor needs more than a message
-        error_class = errors.DeviceError
-    error: OfabenchError = error_class(message)
-    return error

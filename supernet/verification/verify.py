@@ -46,29 +46,33 @@ class FileBackend:
     def __init__(self, inner: Backend, blocks: Sequence[BlockSpec], content: bytes) -> None:
         self.name = inner.name
         self.file_suffix = inner.file_suffix
-        self._inner = inner
+        self.inner = inner
         self._blocks = tuple(blocks)
         self._content = content
 
+    def substitutes(self, model: Model) -> bool:
+        """Return whether the model is the network of the file."""
+        return model.blocks == self._blocks
+
     def version(self) -> str:
-        return self._inner.version()
+        return self.inner.version()
 
     def options(self) -> tuple[tuple[str, str], ...]:
-        return self._inner.options()
+        return self.inner.options()
 
     def serialise(self, model: Model, batch: int = 1, precision: str = "fp32") -> bytes:
         """Return the file where its network is requested: some devices only accept files."""
-        if model.blocks == self._blocks:
+        if self.substitutes(model):
             return self._content
-        return self._inner.serialise(model, batch, precision)
+        return self.inner.serialise(model, batch, precision)
 
     def load(self, model: Model, target: Target, *, seed: int = 0) -> LoadedModel:
-        if model.blocks == self._blocks:
+        if self.substitutes(model):
             return self.load_file(self._content, target, seed=seed)
-        return self._inner.load(model, replace(target, precision=target.file_precision), seed=seed)
+        return self.inner.load(model, replace(target, precision=target.file_precision), seed=seed)
 
     def load_file(self, content: bytes, target: Target, *, seed: int = 0) -> LoadedModel:
-        return self._inner.load_file(content, target, seed=seed)
+        return self.inner.load_file(content, target, seed=seed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,7 @@ from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.cpu.local import LocalDevice
 from bench.devices.fake import FakeDevice, SimulatedDisturbances
 from bench.devices.registry import get_device
+from bench.devices.worker.device import WorkerDevice
 from bench.errors import MissingRuntimeError
 from bench.protocol.backend import Backend
 from bench.protocol.device import Device, ReplicatePlan, RoundResult, Workload
@@ -31,6 +32,7 @@ from bench.protocol.energy import EnergyDevice, EnergyPlan
 from bench.protocol.target import Target
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 from tests.support.fake_gpu import fake_gpu
+from tests.support.worker_process import LocalStart, local_worker
 
 Case = tuple[Device, Backend]
 DEVICES: dict[str, Callable[[], Case]] = {
@@ -78,10 +80,30 @@ def pocket_phone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
             yield device, get_backend("tflite")
 
 
-@pytest.fixture(params=[*DEVICES, "adb"])
+@pytest.fixture(scope="module")
+def worker_on_cpu() -> Iterator[Case]:
+    """This machine's processor through a worker process, in place of another machine's."""
+    with closing(local_worker(LocalStart(), "cpu")) as device:
+        yield device, get_backend("torch")
+
+
+@pytest.fixture(scope="module")
+def worker_on_fake() -> Iterator[Case]:
+    with closing(local_worker(LocalStart(), "fake")) as device:
+        yield device, get_backend("fake")
+
+
+THROUGH_OTHERS = {
+    "adb": "pocket_phone",
+    "worker on cpu": "worker_on_cpu",
+    "worker on fake": "worker_on_fake",
+}
+
+
+@pytest.fixture(params=[*DEVICES, *THROUGH_OTHERS])
 def case(request: pytest.FixtureRequest) -> Case:
-    if request.param == "adb":
-        result: Case = request.getfixturevalue("pocket_phone")
+    if request.param in THROUGH_OTHERS:
+        result: Case = request.getfixturevalue(THROUGH_OTHERS[request.param])
         return result
     return DEVICES[request.param]()
 
@@ -102,6 +124,8 @@ def rounds(case: Case, plan: ReplicatePlan = PLAN) -> list[RoundResult]:
 
 def test_its_address_gives_the_same_kind_of_device(case: Case) -> None:
     device, _ = case
+    if isinstance(device, WorkerDevice):
+        pytest.skip("a worker is how an SSH device measures; the address is that device's")
 
     assert type(get_device(device.address)) is type(device)
 
@@ -176,6 +200,8 @@ def test_a_network_takes_longer_than_one_of_its_blocks(case: Case) -> None:
 def test_a_quiet_device_passes_the_busy_check(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.devices.cpu.busy_check.others_busy", lambda _: (0.0, "none"))
     monkeypatch.setattr("bench.devices.android.phone.phone.quiet_script", lambda: "true")
+    if isinstance(case[0], WorkerDevice) and case[0].slug() != "fake":
+        pytest.skip("the worker watches this machine, which other tests may keep busy")
 
     case[0].check_quiet()
 
