@@ -25,7 +25,7 @@ from bench.devices.worker.messages import (
 )
 from bench.devices.worker.values import read_value
 from bench.devices.worker.version import own_version
-from bench.errors import DeviceError, OfabenchError, one_line
+from bench.errors import DeviceError, DeviceLostError, OfabenchError, one_line
 from bench.worker.client_link import ClientGoneError, ClientLink
 from bench.worker.stopping import StoppedError, Stopper
 
@@ -51,7 +51,7 @@ class Server:
         self._link.start()
 
     def answer_all(self, calls: WorkerCalls) -> None:
-        """Answer every request by `calls`, until the client has gone."""
+        """Answer every request by `calls` until the client has gone; end all child processes."""
         try:
             while (request := self._link.next_request()) is not None:
                 self._answer(calls, request)
@@ -60,6 +60,7 @@ class Server:
             return
         finally:
             self._ended.set()
+            end_children()
 
     def send(self, message: Message) -> None:
         """Write a message as a whole; `ClientGoneError` if it cannot be."""
@@ -72,7 +73,11 @@ class Server:
                 reply = self._replied(calls, request)
         except StoppedError:
             reply = Reply(number=request.number, kind="stopped")
-        self.send(reply)
+        try:
+            self.send(reply)
+        except (TypeError, ValueError) as error:  # it has no form in a frame, or is too large
+            failure = RemoteError.of(DeviceError(f"{request.call} gave no result: {error}"))
+            self.send(Reply(number=request.number, kind="error", value=failure))
 
     def _replied(self, calls: WorkerCalls, request: Request) -> Reply:
         """Call what a request asks for; return its last reply, after the items of a stream."""
@@ -95,10 +100,13 @@ class Server:
             raise DeviceError(f"the worker has no call {request.call!r:.40}")
         if request.arguments.keys() != signature.arguments.keys():
             raise DeviceError(f"{request.call} has the arguments {[*request.arguments]!r:.80}")
-        arguments = {
-            name: read_value(annotation, request.arguments[name], name)
-            for name, annotation in signature.arguments.items()
-        }
+        try:
+            arguments = {
+                name: read_value(annotation, request.arguments[name], name)
+                for name, annotation in signature.arguments.items()
+            }
+        except DeviceLostError as error:  # it would be the same in another try
+            raise DeviceError(f"{request.call} cannot be read: {error}") from error
         result = getattr(calls, request.call)(**arguments)
         if not signature.is_stream:
             return result
@@ -150,7 +158,6 @@ def serve(requests_fd: int, replies_fd: int) -> int:
     log = logging.getLogger("bench")
     log.addHandler(ClientLog(server))
     log.setLevel(logging.INFO)
-    with closing(ServedDevice(StoredContents(contents_folder()))) as calls:
+    with StoredContents(contents_folder()) as contents, closing(ServedDevice(contents)) as calls:
         server.answer_all(calls)
-    end_children()
     return 0

@@ -8,12 +8,15 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
+from bench.closing import Closing
 from bench.devices.worker.shipping import ShippedArray, ShippedFile
 from bench.digests import file_digest
 from bench.errors import DeviceError, DeviceLostError, InputError
 from bench.files import cache_folder, read_bytes
+from bench.integers import parse_integer
 from bench.models.model_file import ModelFile
 
 CACHE_BYTES = 1 << 30  # of contents that the current request does not need
@@ -26,11 +29,23 @@ def contents_folder() -> Path:
     return cache_folder() / "worker"
 
 
-class StoredContents:
-    """Contents below `folder`; `folder/files` has model files that are made of them."""
+class StoredContents(Closing):
+    """Contents in `folder`; a folder in it has this process's model files, which are made of them.
+
+    `close` removes the latter. Those of processes that were killed are removed at the start.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._files = folder / f"files-{os.getpid()}"
+        for left in folder.glob("files-*"):
+            pid = parse_integer(left.name.removeprefix("files-"))
+            if pid is None or not psutil.pid_exists(pid):
+                shutil.rmtree(left, ignore_errors=True)
+
+    def close(self) -> None:
+        """Remove this process's model files; the contents stay for later measurements."""
+        shutil.rmtree(self._files, ignore_errors=True)
 
     def missing(self, digests: Iterable[str]) -> dict[str, int]:
         """Return the contents that are not here, with the bytes that are.
@@ -89,7 +104,7 @@ class StoredContents:
         digest = shipped.digest
         if not re.fullmatch(r"[0-9a-zA-Z]{1,64}", digest):
             raise InputError(f"the digest of a model file is {digest!r:.80}")
-        folder = self._folder / "files" / digest
+        folder = self._files / digest
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             main = _placed(self.path(shipped.content), folder, shipped.file_name)
@@ -123,8 +138,7 @@ class StoredContents:
             raise InputError(f"the values of {shipped.name} cannot be read: {error}") from error
 
     def _clear(self, needed: set[str]) -> None:
-        """Remove what exceeds the cache, and all model files made of contents."""
-        shutil.rmtree(self._folder / "files", ignore_errors=True)
+        """Remove what exceeds the cache."""
         if not self._folder.is_dir():
             return
         others = [

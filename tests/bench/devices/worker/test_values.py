@@ -148,7 +148,7 @@ def test_deep_values_are_refused() -> None:
     ],
 )
 def test_values_of_other_types_are_refused(annotation: Any, value: Any) -> None:
-    with pytest.raises(DeviceLostError, match="^the answer"):
+    with pytest.raises(DeviceLostError, match=r"^the answer"):
         read_value(annotation, value, "the answer")
 
 
