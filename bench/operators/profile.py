@@ -61,11 +61,13 @@ class ModelProfiler(Protocol):
 class OperatorProfile:
     """Operators of a model with their times, in order of execution.
 
-    `uncut` are kinds of operators that have no time, with how often they occur.
+    `uncut` are kinds of operators that have no time, with how often they occur. `note` says how far
+    the times are those of the model, where that differs from device to device.
     """
 
     operators: tuple[OperatorTime, ...]
     uncut: Mapping[str, int]
+    note: str = ""
 
 
 def profile_onnx(

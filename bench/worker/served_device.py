@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 from contextlib import ExitStack
+from dataclasses import replace
 
 from bench.devices.cpu.local import pinned
 from bench.devices.cuda.options import CudaOptions
@@ -99,9 +100,11 @@ class ServedDevice:
         if isinstance(device, ModelProfiler):
             return device.profile_model_file(model, threads)
         if device.address != "cpu":
-            raise InputError(f"the device is {device.address}: only cpu and phones are profiled")
+            raise InputError(f"the device is {device.address}: only processors are profiled")
+        tools = tools_of(model.backend)
         with pinned(device.choose_cores(threads, None)):
-            return tools_of(model.backend).profile(model, threads, PROFILE_RUNS)
+            profile = tools.profile(model, threads, PROFILE_RUNS)
+        return replace(profile, note=tools.profile_note)
 
     def run_replicate(
         self, work: ShippedWork, target: Target, plan: ReplicatePlan

@@ -125,7 +125,7 @@ def pack_message(message: Message) -> bytes:
 def parse_message(frame: Frame) -> Message:
     """Return the message in a frame; `DeviceLostError` if there is none."""
     fields = unpack_value(frame.message, frame.content)
-    name = fields.pop("message", None)
+    name = fields.pop("message", None) if isinstance(fields, dict) else None
     kind = _KINDS.get(name) if isinstance(name, str) else None
     if kind is None:
         raise DeviceLostError(f"the other side sent a message of the unknown kind {name!r:.40}")

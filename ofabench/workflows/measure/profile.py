@@ -162,13 +162,17 @@ def profile(
         raise InputError(f"{path} is no {OPERATOR_FILES} file: only these are profiled")
     with device_in(device) as opened:
         if device != "cpu" and not isinstance(opened, ModelProfiler):
-            raise InputError(f"the device is {device}: only cpu and phones are profiled")
+            raise InputError(
+                f"the device is {device}: only processors are profiled: cpu, phones, machines over "
+                "SSH"
+            )
         version = opened.runtime_version(get_backend(backend))
         with measuring_alone(opened):
             if not options.force:
                 opened.check_quiet()
             if isinstance(opened, ModelProfiler):
-                result, note = _on_device(opened, path, options), DEVICE_NOTE
+                result = _on_device(opened, path, options)
+                note = result.note or DEVICE_NOTE
             else:
                 result, note = _on_processor(opened, path, options), tools.profile_note
     return ModelProfile(

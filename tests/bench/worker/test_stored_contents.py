@@ -1,6 +1,7 @@
 """Contents on the worker's machine: kept by digest, continued, checked, and cleared."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -142,22 +143,15 @@ def test_model_files_are_removed_at_the_end_and_contents_stay(tmp_path: Path) ->
 @pytest.mark.parametrize("name", ["../net.onnx", "/net.onnx", "a/b", "..", ""])
 def test_a_model_file_stays_in_its_folder(tmp_path: Path, name: str) -> None:
     stored, shipped = sent(tmp_path, GRAPH)
-    for field in ({"file_name": name}, {"external": ((name, shipped.content),)}):
-        odd = ShippedFile(
-            **{
-                "digest": shipped.digest,
-                "name": "a",
-                "file_name": "a.onnx",
-                "content": shipped.content,
-                **field,
-            }
-        )
+    for odd in (
+        replace(shipped, file_name=name),
+        replace(shipped, external=((name, shipped.content),)),
+    ):
         with pytest.raises(InputError, match="expected one without folders"):
             stored.model_file(odd)
 
 
 def test_the_digest_of_a_model_file_names_no_folder_elsewhere(tmp_path: Path) -> None:
     stored, shipped = sent(tmp_path, GRAPH)
-    odd = ShippedFile(digest="../a", name="a", file_name="a.onnx", content=shipped.content)
     with pytest.raises(InputError, match="the digest of a model file is"):
-        stored.model_file(odd)
+        stored.model_file(replace(shipped, digest="../a"))

@@ -106,7 +106,7 @@ def test_a_model_that_cannot_be_profiled_is_refused(
     refused = [
         (["m.pb"], "m.pb is no ONNX or TFLite file: only these are profiled"),
         (["m.json"], "m.json is no ONNX or TFLite file: only these are profiled"),
-        ([path, "--device", "cuda:0"], "only cpu and phones are profiled"),
+        ([path, "--device", "cuda:0"], "only processors are profiled: cpu, phones"),
         ([path, "--force"], "has dynamic dimensions"),
         ([str(tmp_path / "gone.onnx"), "--force"], "cannot read"),
         ([path, "--force", "--shape", "ids=5", "--runs", "1", "--plot", "p.gif"], "expected .png"),
