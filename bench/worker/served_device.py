@@ -21,6 +21,7 @@ from bench.operators.profile import ModelProfiler, OperatorProfile
 from bench.operators.registry import tools_of
 from bench.protocol.backend import Array, Backend
 from bench.protocol.device import Device, Facts, ModelCosts, ReplicatePlan, RoundResult
+from bench.protocol.energy import EnergyDevice, EnergyPlan, EnergyReading, EnergySource
 from bench.protocol.target import Target
 from bench.worker.content_backend import ContentBackend
 from bench.worker.stored_contents import StoredContents
@@ -110,6 +111,20 @@ class ServedDevice:
         self, work: ShippedWork, target: Target, plan: ReplicatePlan
     ) -> Generator[RoundResult]:
         return self._device.run_replicate(work.work, self._backend(work), target, plan)
+
+    def energy_source(self) -> EnergySource:
+        device = self._device
+        if isinstance(device, EnergyDevice):
+            return device.energy_source()
+        return EnergySource(reason=f"{device.address} reports no energy")
+
+    def measure_energy(
+        self, work: ShippedWork, target: Target, plan: EnergyPlan
+    ) -> Generator[EnergyReading]:
+        device = self._device
+        if not isinstance(device, EnergyDevice):
+            raise InputError(f"{device.address} reports neither energy nor memory")
+        return device.measure_energy(work.work, self._backend(work), target, plan)
 
     def close(self) -> None:
         """Release the lock and the device."""

@@ -11,6 +11,7 @@ from bench.models.tensors import InputSpec
 from bench.operators.profile import OperatorProfile
 from bench.protocol.backend import Array
 from bench.protocol.device import Facts, ModelCosts, ReplicatePlan, RoundResult
+from bench.protocol.energy import EnergyPlan, EnergyReading, EnergySource
 from bench.protocol.target import Target
 
 
@@ -64,6 +65,12 @@ class WorkerCalls(Protocol):
     def run_replicate(
         self, work: ShippedWork, target: Target, plan: ReplicatePlan
     ) -> Generator[RoundResult]: ...
+
+    def energy_source(self) -> EnergySource: ...
+
+    def measure_energy(
+        self, work: ShippedWork, target: Target, plan: EnergyPlan
+    ) -> Generator[EnergyReading]: ...
 
 
 @dataclass(frozen=True, slots=True)

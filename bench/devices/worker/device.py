@@ -9,7 +9,7 @@ from bench.devices.cuda.options import CudaOptions
 from bench.devices.worker.client import WorkerClient
 from bench.devices.worker.messages import GRACE_S, SILENCE_S
 from bench.devices.worker.process import WorkerProcess
-from bench.devices.worker.shipping import Contents, NamedBackend, ship_file, ship_work
+from bench.devices.worker.shipping import Contents, NamedBackend, ShippedWork, ship_file, ship_work
 from bench.devices.worker.start_failure import command_of
 from bench.devices.worker.timeouts import DEFAULT_TIMEOUTS, WorkerTimeouts
 from bench.errors import DeviceInUseError, DeviceLostError, InputError
@@ -19,6 +19,7 @@ from bench.operators.profile import OperatorProfile
 from bench.protocol.backend import Array, Backend
 from bench.protocol.clock import Clock, SystemClock
 from bench.protocol.device import Facts, ModelCosts, ReplicatePlan, RoundResult, Workload
+from bench.protocol.energy import EnergyPlan, EnergyReading, EnergySource
 from bench.protocol.target import Target
 
 TRIES = 3
@@ -149,29 +150,44 @@ class WorkerDevice:
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan
     ) -> Generator[RoundResult]:
         """Measure one replicate there; each round arrives when it ends."""
-        client = self._repeated(checked)
-        contents = Contents()
-        limits, longest_s, began_s = self._timeouts, 0.0, self._clock.monotonic()
-        try:
-            shipped = ship_work(work, backend, target, contents)
-            self._send(client, contents)
-            rounds = client.stream(
-                "run_replicate",
-                first_s=limits.load_s + limits.load_each_s * len(work),
-                later_s=lambda: max(limits.least_round_s, limits.patience * longest_s),
-                work=shipped,
-                target=target,
-                plan=plan,
-            )
-            with closing(rounds):
-                for result in rounds:
-                    check_round(result, len(work), plan.samples, self.address)
-                    longest_s = max(longest_s, self._clock.monotonic() - began_s)
-                    yield result
-                    began_s = self._clock.monotonic()
-        except DeviceLostError:
-            self._drop()
-            raise
+        contents, limits = Contents(), self._timeouts
+        longest_s, began_s = 0.0, self._clock.monotonic()
+        rounds = self._stream(
+            "run_replicate",
+            ship_work(work, backend, target, contents),
+            contents,
+            first_s=limits.load_s + limits.load_each_s * len(work),
+            later_s=lambda: max(limits.least_round_s, limits.patience * longest_s),
+            target=target,
+            plan=plan,
+        )
+        with closing(rounds):
+            for result in rounds:
+                check_round(result, len(work), plan.samples, self.address)
+                longest_s = max(longest_s, self._clock.monotonic() - began_s)
+                yield result
+                began_s = self._clock.monotonic()
+
+    def energy_source(self) -> EnergySource:
+        """Return the sensor there, or the reason why there is none."""
+        source: EnergySource = self._ask("energy_source")
+        return source
+
+    def measure_energy(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: EnergyPlan
+    ) -> Generator[EnergyReading]:
+        """Measure energy and memory there; each reading arrives when it ends."""
+        contents, limits = Contents(), self._timeouts
+        each_s = limits.load_each_s + limits.patience * plan.most_s
+        yield from self._stream(
+            "measure_energy",
+            ship_work(work, backend, target, contents),
+            contents,
+            first_s=limits.load_s + each_s,
+            later_s=lambda: each_s,
+            target=target,
+            plan=plan,
+        )
 
     def close(self) -> None:
         """End the worker and the connection."""
@@ -187,6 +203,25 @@ class WorkerDevice:
             return client.call(call, timeout_s=self._timeouts.model_s, file=shipped, **more)
 
         return self._repeated(run, tries)
+
+    def _stream(
+        self,
+        call: str,
+        work: ShippedWork,
+        contents: Contents,
+        *,
+        first_s: float,
+        later_s: Callable[[], float],
+        **more: Any,
+    ) -> Generator[Any]:
+        """Yield what a call on workloads yields, after it is sure that the worker is there."""
+        client = self._repeated(checked)
+        try:
+            self._send(client, contents)
+            yield from client.stream(call, first_s=first_s, later_s=later_s, work=work, **more)
+        except DeviceLostError:
+            self._drop()
+            raise
 
     def _ask(self, call: str, **arguments: Any) -> Any:
         return self._repeated(lambda client: client.call(call, **arguments))

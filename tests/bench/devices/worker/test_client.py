@@ -165,7 +165,7 @@ def test_messages_of_real_interpreters_are_understood(tmp_path: Path) -> None:
         ("/nowhere/python", {}, "there is no Python at"),
         (str(tmp_path), {}, "cannot be run there"),
         (str(bare), {"PYTHONPATH": ""}, "has no ofabench"),
-        (sys.executable, older, "is too old to have a worker"),
+        (str(bare), older, "is too old to have a worker"),
     ):
         process = LocalProcess(command_of(python), environment)
         with pytest.raises(OfabenchError, match=message):
