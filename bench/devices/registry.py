@@ -20,16 +20,17 @@ from bench.protocol.plugins import Plugins
 if TYPE_CHECKING:
     from bench.devices.android.phone.options import PhoneOptions
     from bench.devices.cuda.options import CudaOptions
+    from bench.devices.ssh.options import SshOptions
 
 KNOWN = (
     "cpu (this machine), cuda:0 (an NVIDIA GPU), adb:SERIAL, adb:HOST:PORT or "
-    "adb:transport_id:N (a phone), "
+    "adb:transport_id:N (a phone), ssh:USER@HOST (a board or server), "
     "fake (computed, for dry runs)"
 )
 RUNTIMES = ("torch", "onnx", "tflite")
 CUDA_RUNTIMES = ("torch", "onnx", "tensorrt")
 PLUGINS: Plugins[Device] = Plugins(
-    "device", "ofabench.devices", Device, ("cpu", "cuda", "adb", "fake")
+    "device", "ofabench.devices", Device, ("cpu", "cuda", "adb", "ssh", "fake")
 )
 
 
@@ -61,12 +62,16 @@ def register_device(name: str, factory: Callable[[str], Device]) -> None:
 
 
 def get_device(
-    address: str, *, phone: "PhoneOptions | None" = None, cuda: "CudaOptions | None" = None
+    address: str,
+    *,
+    phone: "PhoneOptions | None" = None,
+    ssh: "SshOptions | None" = None,
+    cuda: "CudaOptions | None" = None,
 ) -> Device:
     """Create the device at `address`, with the options of its kind.
 
-    Raises `InputError` if there is no such kind. A phone or a GPU is connected at its first use,
-    and `close` disconnects it.
+    Raises `InputError` if there is no such kind. A phone, a board or a GPU is connected at its
+    first use, and `close` disconnects it.
     """
     if address == "cpu":
         from bench.devices.cpu.local import LocalDevice
@@ -89,6 +94,11 @@ def get_device(
         from bench.devices.android.phone.options import PhoneOptions
 
         return AdbDevice(address, phone or PhoneOptions())
+    if address.startswith("ssh:"):
+        from bench.devices.ssh.device import SshDevice
+        from bench.devices.ssh.options import SshOptions
+
+        return SshDevice(address, ssh or SshOptions())
     return _plugin(address)
 
 

@@ -44,6 +44,8 @@ class OptionField:
     default: Any
     group: str | None
     declared: Declaration
+    # Paths of the same option in other nested dataclasses: a value given once is for all of them.
+    twins: tuple[tuple[str, ...], ...] = ()
 
     @property
     def name(self) -> str:
@@ -107,7 +109,25 @@ def nested_fields(cls: type[Any]) -> dict[str, NestedDeclaration]:
 
 @_once
 def option_fields(cls: type[Any]) -> tuple[OptionField, ...]:
-    """Return all options of a class in declared order, with nested ones in their place."""
+    """Return all options of a class in declared order, with nested ones in their place.
+
+    An option that several nested dataclasses inherit from the same class is listed once.
+    """
+    result: dict[tuple[str, ...], OptionField] = {}
+    by_declaration: dict[int, tuple[str, ...]] = {}
+    for option in fields_at_any_depth(cls):
+        first = by_declaration.setdefault(id(option.declared), option.path)
+        if first == option.path:
+            result[first] = option
+        else:
+            listed = result[first]
+            result[first] = dataclasses.replace(listed, twins=(*listed.twins, option.path))
+    return tuple(result.values())
+
+
+@_once
+def fields_at_any_depth(cls: type[Any]) -> tuple[OptionField, ...]:
+    """Return all options of a class as `option_fields`, an inherited one at every place."""
     own, inner = own_fields(cls), nested_fields(cls)
     result: list[OptionField] = []
     for field in dataclasses.fields(cls):
@@ -126,7 +146,7 @@ def _of_nested(name: str, declared: NestedDeclaration) -> list[OptionField]:
             group=option.group or declared.group,
             default=_default_in(declared, option),
         )
-        for option in option_fields(declared.cls)
+        for option in fields_at_any_depth(declared.cls)
     ]
 
 

@@ -6,7 +6,13 @@ from typing import Any, TypeVar
 
 from bench.errors import InputError
 from bench.options.checking import checked
-from bench.options.fields import OptionField, nested_fields, option_fields, own_fields
+from bench.options.fields import (
+    OptionField,
+    fields_at_any_depth,
+    nested_fields,
+    option_fields,
+    own_fields,
+)
 from bench.options.suggest import did_you_mean
 
 T = TypeVar("T")
@@ -94,10 +100,9 @@ def _tables(cls: type[Any], prefix: tuple[str, ...]) -> dict[str, str]:
 
 def _spellings(cls: type[Any], prefix: tuple[str, ...]) -> dict[str, OptionField]:
     """Return options by every name they have in a table; the least nested if two share a name."""
+    listed = fields_at_any_depth(cls) if prefix else option_fields(cls)
     options = [
-        option
-        for option in option_fields(cls)
-        if option.path[: len(prefix)] == prefix and option.declared.toml
+        option for option in listed if option.path[: len(prefix)] == prefix and option.declared.toml
     ]
     options.sort(key=lambda option: len(option.path))
     result: dict[str, OptionField] = {}
@@ -114,7 +119,17 @@ def _spelling(key: str) -> str:
 
 
 def build(cls: type[T], given: Mapping[str, Any]) -> T:
-    """Return options from values by dotted field name, with defaults for the others."""
+    """Return options from values by dotted field name, with defaults for the others.
+
+    A value counts for the same option at all its places, unless another is given for one of them.
+    """
+    twins = {
+        ".".join(twin): given[option.dotted]
+        for option in option_fields(cls)
+        if option.dotted in given
+        for twin in option.twins
+    }
+    given = {**twins, **given}
     arguments = {name: given[name] for name in own_fields(cls) if name in given}
     for name, nested in nested_fields(cls).items():
         start = f"{name}."
@@ -129,7 +144,7 @@ def flattened(mapping: Mapping[str, Any]) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key, value in mapping.items():
         if is_dataclass(value):
-            for option in option_fields(type(value)):
+            for option in fields_at_any_depth(type(value)):
                 result[f"{key}.{option.dotted}"] = value_of(value, option)
         elif isinstance(value, Mapping):
             result |= {f"{key}.{name}": item for name, item in flattened(value).items()}

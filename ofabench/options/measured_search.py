@@ -5,6 +5,7 @@ from pathlib import Path
 
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.cuda.options import CudaOptions
+from bench.devices.ssh.options import SshOptions
 from bench.errors import InputError
 from bench.options import SECONDS, Options, nested, option
 from bench.options.fields import own_fields
@@ -79,6 +80,7 @@ class MeasuredSearchOptions(Options):
     wait: bool = option(False, help="if another ofabench measures on the device, wait for its end")
     measuring: MeasuringOptions = nested(MeasuringOptions)
     phone: PhoneOptions = nested(PhoneOptions, group="phones (adb:...)")
+    ssh: SshOptions = nested(SshOptions, group="boards and servers (ssh:...)")
     cuda: CudaOptions = nested(CudaOptions, group="NVIDIA GPUs (cuda:...)")
 
     def check(self) -> None:
@@ -89,7 +91,7 @@ class MeasuredSearchOptions(Options):
         flags = [
             *(["--measured"] if self.measured is not None else []),
             *(["--wait"] if self.wait else []),
-            *filter(None, map(_first_flag, (self.measuring, self.phone, self.cuda))),
+            *filter(None, map(_first_flag, (self.measuring, self.phone, self.ssh, self.cuda))),
         ]
         if flags:
             raise InputError(f"{flags[0]} is for a search that measures: give --measure-on too")
@@ -97,7 +99,9 @@ class MeasuredSearchOptions(Options):
     @property
     def device_options(self) -> DeviceOptions:
         """The device, with the options of its kind."""
-        return DeviceOptions(device=self.device, wait=self.wait, phone=self.phone, cuda=self.cuda)
+        return DeviceOptions(
+            device=self.device, wait=self.wait, phone=self.phone, ssh=self.ssh, cuda=self.cuda
+        )
 
 
 def _first_flag(options: Options) -> str | None:

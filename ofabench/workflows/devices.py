@@ -120,12 +120,12 @@ DeviceLike: TypeAlias = Device | OpenedDevice | DeviceOptions | str
 def open_device(address: str, options: DeviceOptions | None = None) -> OpenedDevice:
     """Return a device for a `with` block, which closes it at its end.
 
-    Phones and GPUs are connected at the first use.
+    Phones, boards and GPUs are connected at the first use.
 
         Args:
-            address: `cpu`, `cuda:0`, `adb:SERIAL`, `adb:HOST:PORT`, `fake`, or that of a registered
-                device; see `devices`.
-            options: options for phones and GPUs; its `device` is ignored.
+            address: `cpu`, `cuda:0`, `adb:SERIAL`, `adb:HOST:PORT`, `ssh:USER@HOST`, `fake`,
+                or that of a registered device; see `devices`.
+            options: options for phones, boards and GPUs; its `device` is ignored.
 
         Returns:
             A context manager that gives the `bench.protocol.device.Device`.
@@ -148,9 +148,13 @@ def device_of(options: DeviceOptions) -> Device:
     """Return the device that options name; close it when it is no longer needed."""
     address = options.device
     if address is None:
-        raise InputError("give --device, for instance cpu or adb:SERIAL; see `ofabench devices`")
+        raise InputError(
+            "give --device, for instance cpu, adb:SERIAL or ssh:USER@HOST; see `ofabench devices`"
+        )
     if address.startswith("adb:"):
         return registry.get_device(address, phone=options.phone)
+    if address.startswith("ssh:"):
+        return registry.get_device(address, ssh=options.ssh)
     if address.startswith("cuda"):
         return registry.get_device(address, cuda=options.cuda)
     return registry.get_device(address)

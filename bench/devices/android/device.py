@@ -9,28 +9,24 @@ from bench.devices.android.facts.identity import identity_script, parse_identity
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.android.phone.phone import Phone
 from bench.devices.remote.connection import Connection
+from bench.devices.remote.device import RunnerDevice
 from bench.devices.remote.facts.cores import choose_cores
-from bench.devices.remote.input_values import check_inputs
-from bench.devices.remote.replicates.inference import infer_on
-from bench.devices.remote.replicates.profiling import profile_on
+from bench.devices.remote.machine import RemoteMachine
 from bench.devices.remote.replicates.replicate import RunnerReplicates
-from bench.devices.remote.runner.litert_library import litert_version
 from bench.digests import content_digest
 from bench.errors import InputError
 from bench.models.model_file import ModelFile
 from bench.models.tensors import InputSpec
-from bench.operators.profile import OperatorProfile
-from bench.protocol.backend import Array, Backend
-from bench.protocol.device import Facts, ModelCosts, ReplicatePlan, RoundResult, Workload
+from bench.protocol.backend import Backend
+from bench.protocol.device import Facts, ReplicatePlan, RoundResult, Workload
 from bench.protocol.target import Target
 
 DEFAULTS = PhoneOptions()
-PRECISIONS = ("fp32", "fp16", "int8")
 
 logger = logging.getLogger(__name__)
 
 
-class AdbDevice:
+class AdbDevice(RunnerDevice):
     """The phone at `address` (see `android.adb.address`), connected at its first use."""
 
     def __init__(
@@ -42,6 +38,8 @@ class AdbDevice:
     ) -> None:
         from bench.devices.android.adb.address import Address
 
+        if options.runner == "python":
+            raise InputError("--runner python is for ssh:..., phones run bundle or benchmark_model")
         self._address = Address.parse(address)
         self.phone = Phone(self._connect, options, notify)
         self._loads = replicates_of(self.phone)
@@ -50,6 +48,10 @@ class AdbDevice:
     @property
     def address(self) -> str:
         return str(self._address)
+
+    @property
+    def machine(self) -> RemoteMachine:
+        return self.phone
 
     def slug(self) -> str:
         """Return the model, or the emulator's name where it is not a phone."""
@@ -62,10 +64,10 @@ class AdbDevice:
 
     def runtime_version(self, backend: Backend) -> str:
         """Return the version of the bundle's LiteRT (this machine's), or of the user's program."""
-        check_backend(backend)
         if self.phone.options.binary is not None:
+            self.check_backend(backend)
             return version_of(self.phone.options.binary)
-        return f"litert-{litert_version()}"
+        return super().runtime_version(backend)
 
     def choose_cores(self, threads: int, requested: str | None) -> str:
         """Return as many fast cores as threads by default; see `android.facts.cores`."""
@@ -83,9 +85,6 @@ class AdbDevice:
             options.append(("clocks", "fixed-performance"))
         return tuple(options)
 
-    def model_costs(self) -> ModelCosts:
-        return ModelCosts()
-
     def lock_name(self) -> str:
         """Return a name by the phone's identity, the same over cable, network and server."""
         command = ["sh", "-c", identity_script()]
@@ -97,41 +96,25 @@ class AdbDevice:
         busy = self.phone.busy()
         check_fit(self.phone.moment(), busy)
 
-    def infer(self, content: bytes, images: Array, backend: Backend, target: Target) -> Array:
-        """Compute through the runner on the phone."""
-        check_backend(backend)
-        check_precision(target)
-        return self.phone.ask(
-            lambda connection: infer_on(self.phone, connection, content, images, target)
-        )
-
     def check_model_file(self, file: ModelFile) -> tuple[InputSpec, ...]:
         """Return the file's inputs; `FileError` or `InputError` where the runner cannot run it."""
         if self.phone.options.binary is not None and file.values is not None:
             raise InputError(
                 "benchmark_model draws the inputs' values itself: leave --inputs or --binary out"
             )
-        return check_inputs(file)
+        return super().check_model_file(file)
 
-    def profile_model_file(self, file: ModelFile, threads: int) -> OperatorProfile:
-        """Return the time of each operator of a TFLite file, whose inputs are zero."""
-        check_inputs(file)
-        content = file.content()
-        return self.phone.ask(
-            lambda connection: profile_on(self.phone, connection, content, threads)
-        )
-
-    def run_replicate(
+    def replicate(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: ReplicatePlan
     ) -> Generator[RoundResult]:
-        """Measure one replicate by the runner on the phone, monitored for throttling."""
-        check_backend(backend)
-        check_precision(target)
         yield from self._loads.run(work, backend, target, plan)
 
-    def close(self) -> None:
-        """Close the connection; every replicate has restored what it changed."""
-        self.phone.close()
+    def check_backend(self, backend: Backend) -> None:
+        if backend.name != "tflite":
+            raise InputError(
+                f"phones run the backend tflite, got {backend.name}: give a TFLite file, or "
+                "--backend tflite"
+            )
 
     def _connect(self) -> Connection:
         from bench.devices.android.adb.connection import AdbConnection
@@ -150,20 +133,3 @@ def replicates_of(phone: Phone) -> RunnerReplicates | BenchmarkReplicates:
     if options.binary is None:
         return RunnerReplicates(phone)
     return BenchmarkReplicates(phone=phone, binary=options.binary, delegate=options.delegate)
-
-
-def check_backend(backend: Backend) -> None:
-    """Raise `InputError` for a backend whose files do not run on phones."""
-    if backend.name != "tflite":
-        raise InputError(
-            f"phones run the backend tflite, got {backend.name}: give a TFLite file, or --backend "
-            "tflite"
-        )
-
-
-def check_precision(target: Target) -> None:
-    """Raise `InputError` for a precision that the runner does not support."""
-    if target.precision not in PRECISIONS:
-        raise InputError(
-            f"phones compute in {' or '.join(PRECISIONS)}, got precision {target.precision!r}"
-        )

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from bench.devices.remote.facts import processor
+from bench.devices.remote.facts.processor import features, parse_cpu_info, processor_slug
 from bench.devices.remote.facts.temperatures import celsius, hottest_c
 from bench.integers import parse_integer
 from bench.protocol.device import Facts
@@ -36,7 +38,7 @@ def host_facts(root: Path = ROOT) -> dict[str, str | int | float | bool | None]:
         "cpu_cores": os.cpu_count(),
         "cpu_cores_allowed": _cores(allowed_cores()),
         "cpu_physical_cores": psutil.cpu_count(logical=False),
-        "cpu_features": _features(info.get("flags") or info.get("Features") or ""),
+        "cpu_features": features(info.get("flags") or info.get("Features") or ""),
         **_cache_facts(cpu / "cpu0/cache"),
         "governor": _read(cpu / "cpu0/cpufreq/scaling_governor"),
         "frequency_driver": _read(cpu / "cpu0/cpufreq/scaling_driver"),
@@ -72,9 +74,7 @@ def changing_facts(root: Path = ROOT) -> dict[str, str | int | float | bool | No
 
 def slug(root: Path = ROOT) -> str:
     """Return the processor's name as a slug: `intel-xeon-processor`."""
-    text = (cpu_model(root) or platform.machine() or "unknown").lower()
-    text = re.sub(r"\((r|tm|c)\)|@.*$|\bcpu\b|\b\d+-core\b", " ", text)
-    return re.sub(r"[^a-z0-9]+", "-", text).strip("-") or "unknown"
+    return processor_slug(cpu_model(root) or platform.machine() or None)
 
 
 def host_slug() -> str:
@@ -84,18 +84,13 @@ def host_slug() -> str:
 
 def cpu_model(root: Path = ROOT) -> str | None:
     """Return the processor's full name, or None."""
-    info = cpu_info(root)
-    name = info.get("model name") or info.get("Model") or info.get("Hardware")
-    return (
-        name or _read(root / "sys/firmware/devicetree/base/model") or platform.processor() or None
-    )
+    device_tree = _read(root / "sys/firmware/devicetree/base/model")
+    return processor.cpu_model(_cpu_info(root), device_tree) or platform.processor() or None
 
 
 def cpu_info(root: Path = ROOT) -> dict[str, str]:
     """Return the first processor's entries of /proc/cpuinfo."""
-    text = _read(root / "proc/cpuinfo") or ""
-    pairs = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
-    return {name.strip(): value.strip() for name, _, value in pairs}
+    return parse_cpu_info(_cpu_info(root))
 
 
 def virtual_machine(root: Path = ROOT) -> bool | None:
@@ -133,10 +128,8 @@ def _temperature(root: Path) -> float | None:
     return hottest_c(by_sensor)
 
 
-def _features(flags: str) -> str | None:
-    pattern = re.compile(r"(avx|amx|fma|neon|asimd|sve|dotprod|i8mm|bf16|vnni)")
-    features = sorted(flag for flag in flags.split() if pattern.search(flag))
-    return " ".join(features) or None
+def _cpu_info(root: Path) -> str:
+    return _read(root / "proc/cpuinfo") or ""
 
 
 def _cores(cores: Iterable[int]) -> str:

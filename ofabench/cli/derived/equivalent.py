@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from bench.options.base import Options
@@ -35,12 +36,19 @@ def equivalent_command(command: str, options: Options, *, skip: Collection[str] 
     for option_field in option_fields(type(options)):
         if option_field.dotted in skip:
             continue
-        arguments = _arguments(option_field, value_of(options, option_field))
+        arguments = _arguments(option_field, _value(options, option_field))
         if option_field.declared.positional and any(word.startswith("-") for word in arguments):
             positional += arguments
         else:
             command_words += arguments
     return shlex.join([*command_words, *(["--", *positional] if positional else [])])
+
+
+def _value(options: Options, option: OptionField) -> Any:
+    """The option's value, at whichever of its places another than its default was given."""
+    places = [option.path, *option.twins]
+    values = [value_of(options, replace(option, path=path)) for path in places]
+    return next((value for value in values if value != option.default), values[0])
 
 
 def _arguments(option: OptionField, value: Any) -> list[str]:

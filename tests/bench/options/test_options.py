@@ -501,3 +501,39 @@ def test_importing_options_imports_no_slow_module() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert completed.stdout.strip() == "[]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedExample(Options):
+    runner: str = option("a", choices=("a", "b", "c"), help="what runs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstKind(SharedExample):
+    binary: str | None = option(None, help="of the first kind")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecondKind(SharedExample):
+    folder: str | None = option(None, help="of the second kind")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TwoKinds(Options):
+    first: FirstKind = nested(FirstKind)
+    second: SecondKind = nested(SecondKind)
+
+
+def test_an_option_that_two_nested_classes_inherit_is_listed_once_and_is_for_both() -> None:
+    names = [each.dotted for each in option_fields(TwoKinds)]
+
+    assert names == ["first.runner", "first.binary", "second.folder"]
+    both = TwoKinds.read({"runner": "b"})
+    assert (both.first.runner, both.second.runner) == ("b", "b")
+
+
+def test_an_inherited_option_may_differ_in_a_table_of_its_own() -> None:
+    options = TwoKinds.read({"runner": "b", "second": {"runner": "c"}})
+
+    assert (options.first.runner, options.second.runner) == ("b", "c")
+    assert TwoKinds.from_dict(options.to_dict()) == options

@@ -129,7 +129,7 @@ def test_options_reach_the_device() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        (DeviceOptions(), "give --device, for instance cpu or adb:SERIAL"),
+        (DeviceOptions(), "give --device, for instance cpu, adb:SERIAL or ssh:USER@HOST"),
         ("nothing", "device is 'nothing', expected one of: cpu"),
         (3, "device is 3, expected an address like 'cpu' or an open device: `with open_device"),
     ],

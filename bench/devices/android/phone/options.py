@@ -3,26 +3,21 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.devices.remote.options import RunnerOptions
 from bench.errors import InputError
-from bench.options import KILOHERTZ, Options, option
+from bench.options import KILOHERTZ, option
 
-RUNNERS = ("ofabench", "benchmark_model")
 DELEGATES = ("xnnpack", "gpu", "nnapi")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PhoneOptions(Options):
-    """What measures, and how long to wait; the defaults suit an unrooted phone.
+class PhoneOptions(RunnerOptions):
+    """What measures on a phone; the defaults suit an unrooted one.
 
     `binary` is TensorFlow's benchmark_model for the phone, for the runner of that name, and
-    `delegate` is its option. `debs` is a folder of Debian's arm64 packages, if apt cannot fetch
-    them. `frequency_khz` fixes the clock of the cores in use, which needs root. A cool-down waits
-    at most `cool_wait_s`, all of a sweep's together `cool_total_s`.
+    `delegate` is its option. `frequency_khz` fixes the clock of the cores in use, which needs root.
     """
 
-    runner: str = option(
-        "ofabench", choices=RUNNERS, help="what measures on the phone (default ofabench, ours)"
-    )
     binary: Path | None = option(None, metavar="PATH", help="benchmark_model, built for the phone")
     delegate: str = option(
         "xnnpack",
@@ -35,14 +30,7 @@ class PhoneOptions(Options):
         unit=KILOHERTZ,
         help="fix the processor's frequency, on a rooted phone; put back afterwards",
     )
-    debs: Path | None = option(
-        None,
-        metavar="FOLDER",
-        help="Debian's arm64 packages, where apt cannot fetch them; see `ofabench phone bundle`",
-    )
     keys: Path | None = None
-    cool_wait_s: float = 120.0
-    cool_total_s: float = 600.0
 
     def check(self) -> None:
         """Check that runner, its program and its delegate fit together."""

@@ -1,4 +1,4 @@
-"""The bundle: the runner and its libraries, a folder to copy to a phone.
+"""The bundle: the runner and its libraries, a folder to copy to a device.
 
 It is built from package registries once and cached: the sources, LiteRT's version and the compiler
 determine its name, and a manifest of checksums shows whether it is complete.
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.devices.remote.runner import host_libraries
 from bench.devices.remote.runner.compilers import Compiler, compile_runner, find_compiler, sources
 from bench.devices.remote.runner.debian_libraries import libraries
 from bench.devices.remote.runner.litert_library import (
@@ -35,12 +36,13 @@ from bench.files import (
 
 ABIS = ("arm64-v8a", "x86_64")
 RUNNER, MANIFEST = "runner", "MANIFEST.json"
+LOADERS = {"arm64-v8a": "ld-linux-aarch64.so.1", "x86_64": host_libraries.LOADER}
+# Android has no glibc, and other machines may have an older one: the bundle has its own, with the
+# loader that starts the program.
 STARTS = {
-    # Android has no glibc: the bundle's own loader starts the program.
-    "arm64-v8a": ("./ld-linux-aarch64.so.1", "--library-path", ".", f"./{RUNNER}"),
-    "x86_64": (f"./{RUNNER}",),
+    abi: (f"./{loader}", "--library-path", ".", f"./{RUNNER}") for abi, loader in LOADERS.items()
 }
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,9 +146,13 @@ def _fill(  # noqa: PLR0913, PLR0917
         compile_runner(compiler, folder / LIBRARY, version, program)
         parts[RUNNER] = read_bytes(program)
     write_bytes(folder / RUNNER, parts[RUNNER])
-    for name in (RUNNER, "ld-linux-aarch64.so.1"):
-        if name in parts:
-            (folder / name).chmod(0o755)
+    if abi == "x86_64":
+        needed = host_libraries.host_libraries(folder / RUNNER)
+        for name, content in needed.items():
+            write_bytes(folder / name, content)
+        parts |= needed
+    for name in {RUNNER, LOADERS[abi]} & set(parts):
+        (folder / name).chmod(0o755)
     bundle = Bundle(
         folder=folder,
         abi=abi,

@@ -109,7 +109,7 @@ def test_a_failure_of_the_program_is_reported(
         ({"runner": "benchmark_model"}, "needs --binary"),
         ({"binary": Path("x")}, "give both or neither"),
         ({"delegate": "gpu"}, "cannot run in our runner"),
-        ({"runner": "other"}, "expected one of ofabench, benchmark_model"),
+        ({"runner": "other"}, "expected one of bundle, python, benchmark_model"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(fields: dict[str, object], words: str) -> None:

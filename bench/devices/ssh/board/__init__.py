@@ -1,0 +1,1 @@
+"""A board or server that our runner measures: facts, state, files."""
