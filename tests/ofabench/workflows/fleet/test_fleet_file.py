@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.cuda.options import CudaOptions
+from bench.devices.ssh.options import SshOptions
 from bench.errors import FileError, InputError
 from ofabench.options.device import DeviceOptions
 from ofabench.options.fleet import Fleet, FleetMember
@@ -93,6 +94,8 @@ def test_a_file_of_phones_is_read_as_before(tmp_path: Path) -> None:
                     frequency_khz=1900800,
                     debs=Path("/srv/debs"),
                 ),
+                # An option of phones and boards is set for both.
+                ssh=SshOptions(runner="benchmark_model", debs=Path("/srv/debs")),
             ),
         ),
     )
@@ -176,7 +179,7 @@ def test_devices_of_every_kind_have_groups_limits_and_paths_relative_to_the_file
         (ONE + "cores = 4", "phone 'a': cores is 4, expected a text"),
         (ONE + 'cores = " "', "cores is ' ', expected a line of text"),
         (ONE + 'debs = "a\\u0000"', "debs is 'a\\x00', expected a line of text"),
-        (ONE + 'runner = "mine"', "runner is 'mine', expected one of ofabench, benchmark_model"),
+        (ONE + 'runner = "mine"', "expected one of bundle, python, benchmark_model"),
         (ONE + 'runner = "benchmark_model"', "phone 'a': runner benchmark_model needs --binary"),
         (ONE + 'delegate = "gpu"', "phone 'a': delegate gpu cannot run in our runner"),
         (
@@ -209,7 +212,7 @@ def test_a_missing_file_or_one_that_is_not_toml_is_a_one_line_error(tmp_path: Pa
 
 
 def test_options_of_a_phone_may_have_units_and_a_table(tmp_path: Path) -> None:
-    text = ONE + 'frequency-khz = "1.9GHz"\nrunner = "ofabench"\n[phone.options]\ndebs = "d"\n'
+    text = ONE + 'frequency-khz = "1.9GHz"\nrunner = "bundle"\n[phone.options]\ndebs = "d"\n'
 
     (phone,) = load(tmp_path, text)
 
