@@ -8,6 +8,10 @@ FUZZ_SECONDS ?= 60
 FUZZ_TARGET ?=
 COUNT ?= 40
 SEED ?= 1
+NIGHTLY_FUZZ_SECONDS ?= 1800
+# A few of tests/mutation/areas.toml: timing, drift, tables, search.
+NIGHTLY_MODULES ?= bench/timing/drift.py latency_models/drift/process.py latency_models/tables/table.py \
+  supernet/search/promising.py
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -16,7 +20,9 @@ READY := $(VENV)/.ready
 GPU_PYTHON ?= $(BIN)/python
 GPU_MINUTES ?= 10
 
-.PHONY: demo test docs fuzz phone-target perf gpu-session mutate lint types clean
+NIGHTLY := faults peers fuzz perf experiments mutations
+
+.PHONY: demo test docs fuzz phone-target perf gpu-session mutate lint types clean nightly $(NIGHTLY:%=nightly-%)
 
 demo: $(READY)
 	$(BIN)/ofabench quickstart --out runs/quickstart
@@ -48,6 +54,34 @@ mutate: $(READY)
 	@$(BIN)/python -c 'import cosmic_ray' 2>/dev/null || \
 	  $(BIN)/python -m pip install --quiet $(PIP_ARGS) --constraint constraints.txt --editable '.[mutation]'
 	@$(BIN)/python -m tests.mutation --count $(COUNT) --seed $(SEED) $(ARGS) $(MODULE)
+
+# What takes too long for every change; `make -k nightly` goes through all parts although one fails.
+nightly: $(NIGHTLY:%=nightly-%)
+
+# All of the faults that README counts; the default tests make fewer of them.
+nightly-faults: $(READY)
+	OFABENCH_PHONE_FAULTS=200 OFABENCH_REAL_PHONE_FAULTS=20 $(BIN)/python -m pytest -m "slow or not slow" \
+	  tests/bench/devices/android/test_faults.py
+
+nightly-peers: $(READY)
+	OFABENCH_PEER_ARCHS=100 $(BIN)/python -m pytest -m "slow or not slow" \
+	  tests/supernet/weights/test_import_ofa_peer.py tests/supernet/accuracy/test_ofa_peer.py
+
+nightly-fuzz:
+	$(MAKE) fuzz FUZZ_SECONDS=$(NIGHTLY_FUZZ_SECONDS)
+
+nightly-perf: perf
+
+# That they still run: the figures of a nightly run are not those of a quiet machine.
+nightly-experiments: $(READY)
+	$(BIN)/python -m experiments.structure
+	$(BIN)/python -m experiments.sampling_cost
+	$(BIN)/python -m experiments.loading_speed --seconds 0.5 --images 40
+	$(BIN)/python -m experiments.elastic_steps --space tiny --steps 3
+	$(BIN)/python -m experiments.training_overhead
+
+nightly-mutations: $(READY)
+	set -e; for module in $(NIGHTLY_MODULES); do $(MAKE) mutate MODULE=$$module; done
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md"), *(ROOT / "data").rglob("*.md")])
+CODE = ("bench", "latency_models", "supernet", "ofabench", "examples", "experiments")
 MEASURING = ("sweep", "verify")  # other tests run beside this one: --force measures all the same
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")
 
@@ -110,3 +111,15 @@ def test_every_public_name_is_on_one_page_of_the_reference() -> None:
     pages = (page.read_text() for page in (DOCS / "reference/api").glob("*.md"))
     names = [name for text in pages for name in re.findall(r"^::: ofabench\.(\w+)$", text, re.M)]
     assert sorted(names) == sorted(ofabench.__all__)
+
+
+def test_the_first_tutorial_has_the_commands_of_readme_in_their_order() -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```$", (DOCS / "tutorials/cpu.md").read_text(), re.M | re.S)
+    assert "".join(blocks) == _block("sh")
+
+
+def test_pages_that_code_and_texts_name_exist() -> None:
+    files = [path for folder in CODE for path in (ROOT / folder).rglob("*.py")]
+    for file in [*files, *PAGES]:
+        for name in re.findall(r"\bdocs/[\w/-]+\.md\b", file.read_text(encoding="utf-8")):
+            assert (ROOT / name).exists(), f"{file.relative_to(ROOT)} names {name}"

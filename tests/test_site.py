@@ -15,7 +15,7 @@ LOCAL = ("file:", "data:")
 # By the name of its screenshot, a page that people look at first.
 SHOWN = {
     "first-page": "index.html",
-    "tutorial": "how-to/phones.html",
+    "tutorial": "tutorials/cpu.html",
     "api": "reference/api/searching.html",
 }
 

@@ -8,7 +8,7 @@ from mkdocs.structure.pages import Page
 
 from docs.site.api_reference import error_tree, with_options
 from docs.site.command_reference import command_reference
-from docs.site.repository_links import ROOT_PAGES, rewritten
+from docs.site.repository_links import ROOT_PAGES, site_text
 
 # By the marker in a page, what takes its place; in the repository the marker is not displayed.
 GENERATED: dict[str, Callable[[], str]] = {
@@ -27,7 +27,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Return a page's text with its generated parts, and with links between pages of the site."""
-    markdown = rewritten(markdown, page.file.src_uri)
+    markdown = site_text(markdown, page.file.src_uri)
     for marker, generate in GENERATED.items():
         if marker in markdown:
             markdown = markdown.replace(marker, generate())

@@ -6,6 +6,7 @@ pages, elsewhere.
 
 import os
 import re
+from pathlib import Path
 
 # By path in the repository, the page of the site; `docs/` is the site's root.
 ROOT_PAGES = {
@@ -17,16 +18,32 @@ _SOURCES = {uri: path for path, uri in ROOT_PAGES.items() if path != "README.md"
 _LINK = re.compile(
     r"(?P<before>\]\(|(?:src|srcset|href)=\")(?P<path>[^)\s\"#:]+)(?P<rest>[)\s\"#])"
 )
+_INCLUDE = re.compile(r"<!-- include: (?P<source>\S+)#(?P<part>\w+) -->")
 
 
-def rewritten(markdown: str, uri: str) -> str:
-    """Return the Markdown of a page with its links to files as links between the site's pages.
+def site_text(markdown: str, uri: str) -> str:
+    """Return the Markdown of a page with what it includes and with links between the site's pages.
+
+    `<!-- include: README.md#intro -->` is replaced by what README has between `<!-- intro -->` and
+    `<!-- /intro -->`.
 
     Args:
         markdown: the page as it is in the repository
         uri: its path in the site, `how-to/train.md`
     """
-    source = _SOURCES.get(uri, f"docs/{uri}")
+
+    def included(match: re.Match[str]) -> str:
+        text = Path(match["source"]).read_text(encoding="utf-8")
+        before, after = f"<!-- {match['part']} -->", f"<!-- /{match['part']} -->"
+        part = text.partition(before)[2].partition(after)[0]
+        return _rewritten(part, uri, match["source"])
+
+    own = _rewritten(markdown, uri, _SOURCES.get(uri, f"docs/{uri}"))
+    return _INCLUDE.sub(included, own)
+
+
+def _rewritten(markdown: str, uri: str, source: str) -> str:
+    """Links of a text that is in the file `source`, for the site's page `uri`."""
 
     def link(match: re.Match[str]) -> str:
         path = os.path.normpath(os.path.join(os.path.dirname(source), match["path"]))

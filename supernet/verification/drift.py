@@ -27,8 +27,8 @@ def drift_since_sweep(
 
     The estimate uses the predictor's anchor networks. Without enough measured anchors, it uses the
     two reference workloads, which are less reliable: single blocks then serve as a second estimate
-    that can only reject them (`docs/how-to/deploy.md`, "Drift"). An anchor that equals the verified
-    `network` is not used.
+    that can only reject them (`docs/explanation/drift.md`, "Correcting for it"). An anchor that
+    equals the verified `network` is not used.
     """
     log, now_ms = predictor.drift_log, _networks_ms(measurements)
     anchors = [] if log is None else [a for a in log.anchors if a.blocks != tuple(network)]

@@ -5,7 +5,7 @@ training meets new widths and resolutions for hundreds of steps. With channels l
 convolution with stride 1 is a product of two matrices without a copy, which cuBLAS runs at once
 for any shape. They are most of the convolutions of all spaces.
 
-The preparation was measured on an H200 (docs/how-to/train.md); the gain of this form was not, so
+The preparation was measured on an H200 (docs/results/gpus.md); the gain of this form was not, so
 `experiments.elastic_steps` compares both.
 """
 
