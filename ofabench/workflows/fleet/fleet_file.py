@@ -49,7 +49,7 @@ def load_fleet(path: str | os.PathLike[str]) -> Fleet:
     """Read a fleet file.
 
     Args:
-        path: the TOML file; docs/fleets.md lists its keys.
+        path: the TOML file; docs/how-to/fleets.md lists its keys.
 
     Raises:
         FileError: it cannot be read.
