@@ -54,8 +54,11 @@ if TYPE_CHECKING:
     from ofabench.workflows.export.export import export
     from ofabench.workflows.export.model_file import ExportedModel
     from ofabench.workflows.finetune.finetune import finetune
+    from ofabench.workflows.fleet.drift import FleetDrift, drift_fleet
     from ofabench.workflows.fleet.fleet_file import load_fleet
+    from ofabench.workflows.fleet.limits import fleet_limits
     from ofabench.workflows.fleet.sweep import FleetSweep, sweep_fleet
+    from ofabench.workflows.fleet.verify import FleetVerification, verify_fleet
     from ofabench.workflows.latency.evaluation import Evaluation
     from ofabench.workflows.latency.fit import fit
     from ofabench.workflows.latency.predictions import Predictions
@@ -116,8 +119,10 @@ _MODULES = {
     "FinetuneOptions": "ofabench.options.finetune",
     "FitOptions": "ofabench.options.fit",
     "Fleet": "ofabench.options.fleet",
+    "FleetDrift": "ofabench.workflows.fleet.drift",
     "FleetMember": "ofabench.options.fleet",
     "FleetSweep": "ofabench.workflows.fleet.sweep",
+    "FleetVerification": "ofabench.workflows.fleet.verify",
     "Front": "ofabench.workflows.search.result",
     "LatencyPredictor": "ofabench.workflows.latency.predictor",
     "LatencyTable": "latency_models.tables.table",
@@ -159,10 +164,12 @@ _MODULES = {
     "deploy": "ofabench.workflows.deploy.deploy",
     "devices": "ofabench.workflows.devices",
     "drift": "ofabench.workflows.sweep.drift",
+    "drift_fleet": "ofabench.workflows.fleet.drift",
     "export": "ofabench.workflows.export.export",
     "finetune": "ofabench.workflows.finetune.finetune",
     "fit": "ofabench.workflows.latency.fit",
     "fit_models": "ofabench.workflows.models.fit_models",
+    "fleet_limits": "ofabench.workflows.fleet.limits",
     "get_backend": "bench.backends.registry",
     "latency_limit": "ofabench.workflows.search.limits",
     "load_fleet": "ofabench.workflows.fleet.fleet_file",
@@ -189,6 +196,7 @@ _MODULES = {
     "sweep_fleet": "ofabench.workflows.fleet.sweep",
     "train": "ofabench.workflows.train.train",
     "verify": "ofabench.workflows.deploy.verify",
+    "verify_fleet": "ofabench.workflows.fleet.verify",
     "verify_tries": "ofabench.workflows.deploy.repeated_verification",
 }
 
@@ -213,8 +221,10 @@ __all__ = [
     "FinetuneOptions",
     "FitOptions",
     "Fleet",
+    "FleetDrift",
     "FleetMember",
     "FleetSweep",
+    "FleetVerification",
     "Front",
     "LatencyPredictor",
     "LatencyTable",
@@ -256,10 +266,12 @@ __all__ = [
     "deploy",
     "devices",
     "drift",
+    "drift_fleet",
     "export",
     "finetune",
     "fit",
     "fit_models",
+    "fleet_limits",
     "get_backend",
     "latency_limit",
     "load_fleet",
@@ -286,6 +298,7 @@ __all__ = [
     "sweep_fleet",
     "train",
     "verify",
+    "verify_fleet",
     "verify_tries",
 ]
 

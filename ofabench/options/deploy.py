@@ -71,6 +71,7 @@ class DeployRequest(Options):
         if self.accuracy is None:
             self._check_no_limits()
             return
+        self.limits.check_confidence()
         if self.pick is not None:
             raise InputError("--accuracy searches for one network: leave --pick out")
         if self.checkpoint is None or self.arch is not None or self.result is not None:

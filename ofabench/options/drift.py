@@ -48,7 +48,9 @@ class DriftRequest(Options):
     """Request of a drift log: sweep, device, and repetitions."""
 
     sweep: Path = option(
-        positional=True, metavar="SWEEP.sqlite", help="sweep, from `ofabench sweep`"
+        positional=True,
+        metavar="SWEEP.sqlite|FOLDER",
+        help="sweep, from `ofabench sweep`; with --fleet the folder of its sweeps",
     )
     device: DeviceOptions = nested(DeviceOptions, defaults={"device": "cpu"})
     drift: DriftOptions = nested(DriftOptions)

@@ -97,15 +97,18 @@ class LimitOptions(Options):
     )
 
     def check(self) -> None:
-        """Require a latency limit for --confidence, and --confidence for its options."""
-        if self.confidence is not None and not self.max_latency_ms:
-            raise InputError("--confidence is for latency limits, and there is no --max-latency-ms")
+        """Require --confidence for its options."""
         if self.confidence is not None:
             return
         if self.session_spread is not None:
             raise InputError("--session-spread is for the margin of --confidence: give that too")
         if (self.horizon_s, self.limit_on) != (HORIZON_S, RAW):
             raise InputError("--horizon and --limit-on are for --confidence: give that too")
+
+    def check_confidence(self) -> None:
+        """Raise `InputError` if there is a confidence and no latency limit, which it is for."""
+        if self.confidence is not None and not self.max_latency_ms:
+            raise InputError("--confidence is for latency limits, and there is no --max-latency-ms")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,6 +64,11 @@ def progress() -> Any:
     )
 
 
+def fleet(help: str) -> Any:
+    """Return the field `fleet: Path | None`, a fleet file, with the given help."""
+    return option(None, metavar="FLEET.toml", help=help)
+
+
 def force() -> Any:
     """Return the field `force: bool`, whether to measure on a device in use."""
     return option(False, help="measure although others use the device; this is recorded")

@@ -66,12 +66,16 @@ class VerifyRequest(Options):
     """
 
     model: Path = option(
-        positional=True, metavar="MODEL", help="model file, from `ofabench export`"
+        positional=True,
+        metavar="MODEL",
+        help="model file, from `ofabench export`; with --fleet also a folder with one for each "
+        "device",
     )
     latency: Path | None = option(
         None,
         metavar="P.parquet",
-        help="latency predictor, from `ofabench fit`; without it the file is only measured",
+        help="latency predictor, from `ofabench fit` (with --fleet also a folder of them); without "
+        "it the file is only measured",
     )
     result: Path | None = option(
         None, metavar="R.json", help="search's result, for its latency limit"

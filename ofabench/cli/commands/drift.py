@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from ofabench.cli.derived.command import Command
 from ofabench.cli.derived.equivalent import equivalent_command
@@ -13,12 +14,15 @@ from ofabench.options.drift import DriftRequest
 class DriftCommand(DriftRequest):
     """Options of `ofabench drift`."""
 
+    fleet: Path | None = shared.fleet("measure the anchors of a fleet's sweeps, in parallel")
     progress: str = shared.progress()
     json: bool = shared.json()
 
 
 def run(options: DriftCommand) -> int:
     """Measure the anchors, and print all sessions."""
+    if options.fleet is not None:
+        return _run_fleet(options, options.fleet)
     from ofabench.display.progress import get_sweep_progress
     from ofabench.workflows.sweep.drift import drift_request
 
@@ -29,6 +33,17 @@ def run(options: DriftCommand) -> int:
     )
     print(json.dumps(report.to_dict(), allow_nan=False) if options.json else report)
     return 0
+
+
+def _run_fleet(options: DriftCommand, fleet: Path) -> int:
+    """Extend the logs of a fleet; exit code 2 if one failed, 130 if they were stopped."""
+    from ofabench.display.fleet import fleet_display
+    from ofabench.workflows.fleet.drift import drift_fleet_request
+
+    with fleet_display(options.progress) as display:
+        result = drift_fleet_request(options, fleet, display, default_device="cpu")
+    print(json.dumps(result.to_dict(), allow_nan=False) if options.json else result)
+    return result.code
 
 
 COMMAND = Command(

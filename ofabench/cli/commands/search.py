@@ -14,8 +14,10 @@ from ofabench.options.measured_search import MeasuredSearchOptions
 from ofabench.options.search import FLOAT32, LimitOptions, SearchOptions, latencies, precision
 
 if TYPE_CHECKING:
+    from ofabench.workflows.fleet.search import FleetSearch
     from ofabench.workflows.search.latencies import LatencySource
     from ofabench.workflows.search.limits import Limit
+    from ofabench.workflows.search.result import Front, SearchResult
 
 EXIT_NOT_MET = 1
 
@@ -39,6 +41,15 @@ class SearchCommand(Options):
     latency: tuple[Path, ...] = latencies()
     limits: LimitOptions = nested(LimitOptions)
     precision: str | None = precision()
+    fleet: Path | None = shared.fleet(
+        "find one network within the limit of every device of a fleet; limits and predictors are "
+        "in the file, or --max-latency-ms once for each device and --latency FOLDER"
+    )
+    each: bool = option(
+        False,
+        help="with --fleet: find a network for each device instead, into NAME.json of the folder "
+        "--out",
+    )
     pareto: bool = option(
         False,
         help="find the front of accuracy against one or two --latency; with several "
@@ -52,9 +63,15 @@ class SearchCommand(Options):
     out: Path = shared.out("R.json")
 
     def check(self) -> None:
-        """Require a limit for each latency, unless a front is searched."""
+        """Require a limit for each latency, unless a front or a fleet is searched."""
         from supernet.search.front import MOST_OBJECTIVES
 
+        if self.fleet is not None:
+            self._check_fleet()
+            return
+        if self.each:
+            raise InputError("--each is for the devices of --fleet: give both, or leave it out")
+        self.limits.check_confidence()
         latencies, limits = len(self.latency), len(self.limits.max_latency_ms)
         if self.measured.device is not None and (self.pareto or (latencies, limits) != (1, 1)):
             raise InputError(
@@ -71,13 +88,26 @@ class SearchCommand(Options):
                 f"--pareto takes one --latency, or two without limits on them, got {latencies}"
             )
 
+    def _check_fleet(self) -> None:
+        """Refuse what is not for fleets; the fleet's file may have limits and predictors."""
+        if self.pareto or self.measured.device is not None:
+            name = "--pareto" if self.pareto else "--measure-on"
+            raise InputError(f"{name} is not for a --fleet: leave one of them out")
+        if len(self.latency) > 1:
+            raise InputError(
+                f"got {len(self.latency)} --latency, expected one folder with NAME.parquet for "
+                "each device of the --fleet, or none"
+            )
+
 
 def run(options: SearchCommand) -> int:
     """Search, write the result and print it."""
+    if options.fleet is not None:
+        return _for_fleet(options, options.fleet)
     from ofabench.display.live_search import get_search_watcher
     from ofabench.workflows.search.latencies import load_sources
     from ofabench.workflows.search.limits import Limit, counted_limits, latency_limits, limits_on
-    from ofabench.workflows.search.search import Front, SearchResult, pareto, search
+    from ofabench.workflows.search.search import pareto, search
 
     sources = load_sources(options.latency)
     space = options.space
@@ -97,13 +127,51 @@ def run(options: SearchCommand) -> int:
     else:
         limits: list[Limit] = [*latency_limits(sources, options.limits), *others]
         result = search(space, options.accuracy, limits, options.search, get_search_watcher())
+    return _finish(options, result)
+
+
+def _finish(
+    options: SearchCommand,
+    result: "Front | SearchResult | FleetSearch",
+    *more: str,
+    code: int = 0,
+) -> int:
+    """Write a result and print it, with more lines; return the exit code."""
     result.save(options.out)
     if options.json:
         print(json.dumps(result.to_dict(), allow_nan=False))
-        return 0
-    print(result)
+        return code
+    print("\n".join([str(result), *more]))
     print(f"written to {options.out}; the accuracy is predicted, expect less", file=sys.stderr)
-    return 0
+    return code
+
+
+def _for_fleet(options: SearchCommand, fleet: Path) -> int:
+    """Search for one network of a fleet, or for each device; exit code 2 if one has none."""
+    from ofabench.display.live_search import get_search_watcher
+    from ofabench.workflows.fleet.limits import fleet_limits, member_lines
+    from ofabench.workflows.fleet.search import search_each
+    from ofabench.workflows.search.limits import counted_limits
+    from ofabench.workflows.search.search import search
+
+    given = options.limits
+    limits = fleet_limits(
+        fleet,
+        latency=options.latency[0] if options.latency else None,
+        max_latency_ms=given.max_latency_ms,
+        confidence=given.confidence,
+        horizon=given.horizon_s,
+        limit_on=given.limit_on,
+        session_spread=given.session_spread,
+    )
+    sources = [limit.source for limit in limits.values()]
+    others = counted_limits(given, _precision(options, sources))
+    space, accuracy, watcher = options.space, options.accuracy, get_search_watcher()
+    if options.each:
+        each = search_each(space, accuracy, limits, others, options.search, watcher)
+        return _finish(options, each, code=each.code)
+    one = search(space, accuracy, [*limits.values(), *others], options.search, watcher)
+    return _finish(options, one, *member_lines(one, limits))
 
 
 def _precision(options: SearchCommand, sources: "list[LatencySource]") -> str:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.options import option
 from ofabench.cli.derived.command import Command
 from ofabench.cli.derived.equivalent import equivalent_command
 from ofabench.options import shared
@@ -21,10 +20,8 @@ if TYPE_CHECKING:
 class SweepCommand(SweepRequest):
     """Options of `ofabench sweep`."""
 
-    fleet: Path | None = option(
-        None,
-        metavar="FLEET.toml",
-        help="sweep the devices of a fleet in parallel, each into NAME.sqlite of the folder --out",
+    fleet: Path | None = shared.fleet(
+        "sweep the devices of a fleet in parallel, each into NAME.sqlite of the folder --out"
     )
     progress: str = shared.progress()
     json: bool = shared.json()

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 from ofabench.cli.derived.command import Command
 from ofabench.cli.derived.equivalent import equivalent_command
@@ -15,6 +16,9 @@ EXIT_FAILED_CHECK = 1
 class VerifyCommand(VerifyRequest):
     """Options of `ofabench verify`."""
 
+    fleet: Path | None = shared.fleet(
+        "verify on the devices of a fleet, in parallel; --out and --keep are folders"
+    )
     progress: str = shared.progress()
     json: bool = shared.json()
 
@@ -24,6 +28,8 @@ def run(options: VerifyCommand) -> int:
     from ofabench.display.progress import get_sweep_progress
     from ofabench.workflows.deploy.verify import verify_from
 
+    if options.fleet is not None:
+        return _run_fleet(options, options.fleet)
     if options.tries > 1:
         return _run_tries(options)
     measured, stored = verify_from(options, get_sweep_progress(options.progress))
@@ -36,13 +42,30 @@ def _run_tries(options: VerifyCommand) -> int:
     from ofabench.display.progress import get_sweep_progress
     from ofabench.workflows.deploy.repeated_verification import verify_tries
 
-    request = VerifyRequest(
-        **{field.name: getattr(options, field.name) for field in fields(VerifyRequest)}
-    )
     resume_command = equivalent_command("verify", options, skip=("progress", "json"))
-    tries = verify_tries(request, get_sweep_progress(options.progress), resume_with=resume_command)
+    tries = verify_tries(
+        _request(options), get_sweep_progress(options.progress), resume_with=resume_command
+    )
     print(json.dumps(tries.to_dict(), allow_nan=False) if options.json else tries)
     return EXIT_FAILED_CHECK if tries.failed else 0
+
+
+def _run_fleet(options: VerifyCommand, fleet: Path) -> int:
+    """Verify on every device of a fleet; the exit code is the largest of theirs."""
+    from ofabench.display.fleet import fleet_display
+    from ofabench.workflows.fleet.verify import verify_fleet
+
+    with fleet_display(options.progress) as display:
+        result = verify_fleet(_request(options), fleet, display)
+    print(json.dumps(result.to_dict(), allow_nan=False) if options.json else result)
+    return result.code
+
+
+def _request(options: VerifyCommand) -> VerifyRequest:
+    """Return the request without what is of the command line only, for a worker process."""
+    return VerifyRequest(
+        **{field.name: getattr(options, field.name) for field in fields(VerifyRequest)}
+    )
 
 
 COMMAND = Command(

@@ -95,7 +95,7 @@ def keep_tries(
             times = {"started_at": iso(started_s), "ended_s": clock.now()}
             done.append({**verdict, **times})
             _store_tries(request, done)
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, InterruptedSweepError) as error:
         how_to_continue = f"stored in {request.out}; continue with: {resume_with}"
         if request.out is None:
             how_to_continue = "not stored: give --out V.json to continue from them"

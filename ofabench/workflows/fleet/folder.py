@@ -1,9 +1,8 @@
 """Folders with a file for each member of a fleet."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
-from bench.errors import FileError, InputError
+from bench.errors import FileError
 
 
 def made_folder(path: Path) -> Path:
@@ -16,17 +15,40 @@ def made_folder(path: Path) -> Path:
     return path
 
 
-def member_file(path: Path, name: str, suffixes: Sequence[str], what: str) -> Path:
-    """Return a member's file in a folder, NAME with one of the suffixes; a file is for all.
+def existing_folder(path: Path, which: str) -> Path:
+    """Return a folder; `FileError` if there is none, which asks for `which`."""
+    if not path.is_dir():
+        raise FileError(f"there is no folder {path}; give {which}")
+    return path
 
-    Raises `InputError` if the folder has no such file, or several.
+
+def member_file(path: Path, name: str, suffix: str, what: str) -> Path:
+    """Return a member's file NAME.suffix in a folder; a path that is no folder is for all.
+
+    Raises `FileError` if the folder has no such file; `what` is the option that names the folder.
     """
     if not path.is_dir():
         return path
-    names = [f"{name}{suffix}" for suffix in suffixes]
-    files = [path / each for each in names if (path / each).is_file()]
-    if len(files) == 1:
-        return files[0]
-    expected = names[0] if len(names) == 1 else f"one of {', '.join(names)}"
-    got = ", ".join(file.name for file in files) or "none"
-    raise InputError(f"{path} is the folder of {what}: for {name} expected {expected}, got {got}")
+    file = path / f"{name}{suffix}"
+    if not file.is_file():
+        raise FileError(f"{what} is the folder {path}, which has no {file.name}")
+    return file
+
+
+def member_model(path: Path, name: str) -> Path:
+    """Return a member's model file in a folder, NAME with any suffix; a file is for all.
+
+    Raises `FileError` unless the folder has one such file with its card.
+    """
+    from supernet.export.model_card import card_path
+
+    if not path.is_dir():
+        return path
+    files = [file for file in path.iterdir() if file.stem == name and card_path(file).is_file()]
+    if len(files) != 1:
+        got = ", ".join(sorted(file.name for file in files)) or "none"
+        raise FileError(
+            f"MODEL is the folder {path}: expected one model {name}.onnx or {name}.tflite there, "
+            f"with its card, got {got}"
+        )
+    return files[0]

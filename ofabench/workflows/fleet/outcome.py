@@ -22,12 +22,14 @@ class MemberOutcome:
         path: the file or folder that keeps what it has measured; None for none.
         result: JSON values, None if it has an error.
         error: why it is incomplete, None if it is complete.
+        check_failed: whether it is complete and does not meet a limit or a prediction.
     """
 
     member: FleetMember
     path: str | None = None
     result: Mapping[str, Any] | None = None
     error: OfabenchError | None = None
+    check_failed: bool = False
 
     @property
     def name(self) -> str:
@@ -41,9 +43,9 @@ class MemberOutcome:
 
     @property
     def code(self) -> int:
-        """Exit code of this member: 0, 2 if it failed, 130 if it was stopped."""
+        """Exit code of this member: 0, 1 for a failed check, 2 if it failed, 130 if stopped."""
         if self.error is None:
-            return 0
+            return EXIT_FAILED_CHECK if self.check_failed else 0
         return EXIT_INTERRUPTED if self.interrupted else EXIT_FAILED
 
     @property
@@ -69,11 +71,8 @@ class FleetResult:
 
     @property
     def code(self) -> int:
-        """Exit code of all: 0, 2 if one failed, 130 if they were stopped."""
-        codes = {member.code for member in self.members}
-        if EXIT_INTERRUPTED in codes:
-            return EXIT_INTERRUPTED
-        return 0 if codes == {0} else EXIT_FAILED
+        """Exit code of all: the largest of the members'; see `MemberOutcome.code`."""
+        return max(member.code for member in self.members)
 
     def to_dict(self) -> dict[str, Any]:
         """Return how each ended, as values for JSON."""

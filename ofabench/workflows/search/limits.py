@@ -1,11 +1,12 @@
 """Limits on a network's costs, for `search` and `pareto`."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bench.blocks.weight_bytes import check_precision
+from bench.digests import file_digest
 from bench.errors import InputError
 from latency_models.drift.limit_on import RAW
 from ofabench.options.search import FLOAT32, HORIZON_S, LimitOptions
@@ -249,6 +250,35 @@ def latency_limits(sources: Sequence[LatencySource], options: LimitOptions) -> l
         _latency(source, limit_ms, options)
         for source, limit_ms in zip(sources, limits_ms, strict=True)
     ]
+
+
+def strictest(constraints: Sequence[Any]) -> list[Any]:
+    """Return constraints with one latency limit of each predictor: of several, the lowest.
+
+    Limits whose margins differ all remain, and so do those of different predictors of one target.
+    """
+    result: list[Any] = []
+    for constraint in constraints:
+        same = next((i for i, other in enumerate(result) if _same_limit(constraint, other)), None)
+        if same is None:
+            result.append(constraint)
+        elif constraint.max_ms < result[same].max_ms:
+            result[same] = constraint
+    return result
+
+
+def _same_limit(one: Any, other: Any) -> bool:
+    """Whether both are latency limits that differ in their milliseconds at most."""
+    if not (isinstance(one, LatencyLimit) and isinstance(other, LatencyLimit)):
+        return False
+    predictors = one.source.predictor, other.source.predictor
+    files = one.source.file, other.source.file
+    same = predictors[0] is predictors[1] or (
+        files[0] is not None
+        and files[1] is not None
+        and file_digest(files[0]) == file_digest(files[1])
+    )
+    return same and replace(one, source=other.source, max_ms=other.max_ms) == other
 
 
 def limits_on(source: LatencySource, options: LimitOptions) -> list[LatencyLimit]:

@@ -19,6 +19,7 @@ from ofabench.workflows.search.limits import (
     memory_limit,
     params_limit,
     size_limit,
+    strictest,
 )
 from ofabench.workflows.search.margins import search_with_margins
 from ofabench.workflows.search.plan import plan_of, watcher_of
@@ -59,7 +60,8 @@ def search(
             function: it takes a list of n `ArchConfig` and returns n accuracies, fractions from 0
             to 1. `on_codes(function)` is one that takes an array of encoded networks, for speed.
         constraints: limits of `latency_limit`, `macs_limit`, `params_limit`, `memory_limit` and
-            `size_limit`; a latency limit for each of several devices.
+            `size_limit`; a latency limit for each of several devices, as `fleet_limits` returns
+            them. Of several limits of one predictor the lowest counts.
         options: how to search, and until when.
         progress: is shown the number of evaluated networks; None shows nothing.
 
@@ -78,7 +80,7 @@ def search(
         >>> result.macs <= 1_000_000
         True
     """
-    constraints = _sequence(constraints)
+    constraints = strictest(_sequence(constraints))
     job = prepared(space, accuracy, _limited(constraints), _checked(options))
     limits, others = job.constraints(constraints)
     started = time.monotonic()

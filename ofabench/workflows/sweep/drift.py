@@ -126,8 +126,12 @@ def keep_log(  # noqa: PLR0913 - what is logged, how often, and what tests repla
     *,
     resume_with: str,
     clock: Clock = SYSTEM,
+    say: Callable[[str], None] = logger.warning,
 ) -> DriftReport:
-    """Call `session`, which adds a session to the file, as often as the options say."""
+    """Call `session`, which adds a session to the file, as often as the options say.
+
+    `say` is given a line for each session that is skipped because the device was lost or busy.
+    """
     measured, skipped = 0, list[str]()
     first_s = clock.now()
     end_s = None if options.for_s is None else first_s + options.for_s
@@ -145,7 +149,7 @@ def keep_log(  # noqa: PLR0913 - what is logged, how often, and what tests repla
                     raise
                 last_error = error
                 skipped.append(f"{iso(started_s)[:16].replace('T', ' ')}: {error}")
-                logger.warning("a session is skipped: %s", error)
+                say(f"a session is skipped: {error}")
             if options.every_s is None:
                 break
             due_s = max(started_s + options.every_s, _first_due_s(path, clock, wait=True))

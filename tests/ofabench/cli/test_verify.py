@@ -3,20 +3,16 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.backends.fake import FakeBackend, FakeModel
 from bench.backends.registry import get_backend
 from bench.blocks.model import random_model
-from bench.blocks.torch_modules import build_network, network_of
+from bench.blocks.torch_modules import network_of
 from bench.devices.cpu.local import LocalDevice
-from bench.drift.log import Anchor, AnchorSession, DriftLog
-from bench.protocol.target import Target
 from bench.sweep.store import SweepStore
-from latency_models.networks.network_calibration import NetworkCalibration
-from latency_models.predictors.predictor import LatencyPredictor
 from ofabench.cli import main as cli
 from ofabench.launcher import launch
 from ofabench.options.device import DeviceOptions
@@ -29,13 +25,16 @@ from supernet.data.digits_parts import DatasetParts
 from supernet.export.export import ExportSpec, export
 from supernet.export.model_card import Normalisation
 from supernet.export.network_file import StandaloneNetwork
-from supernet.space.space import SearchSpace
+from tests.support.fake_exports import (
+    ARCH,
+    BLOCKS,
+    COST_MS,
+    TARGET,
+    TINY,
+    export_fake,
+    write_predictor,
+)
 
-TINY = SearchSpace.load("tiny")
-ARCH = TINY.smallest(24)
-BLOCKS = TINY.blocks(ARCH)
-TARGET = Target(device="fake", backend="fake", backend_version="1")
-COST_MS = FakeModel(random_model(BLOCKS), TARGET).cost_ns / 1e6
 QUICK = ("--loads", "3", "--passes", "2", "--device", "fake")
 
 
@@ -53,54 +52,12 @@ def _only_this_command(monkeypatch: pytest.MonkeyPatch) -> None:
 def model(tmp_path: Path) -> Path:
     parts = small_digits(0)
     normalisation = Normalisation(mean=parts.mean, std=parts.spread)
-    cut = StandaloneNetwork(
-        space="tiny",
-        arch=ARCH,
-        blocks=BLOCKS,
-        network=build_network(BLOCKS).eval(),
-        normalisation=normalisation,
-    )
-    export(cut, ExportSpec(backend=FakeBackend()), tmp_path / "net.json5")
-    return tmp_path / "net.json5"
+    return export_fake(tmp_path / "net.json5", normalisation)
 
 
-def predictor(
-    folder: Path,
-    *,
-    predicts_ms: float = COST_MS,
-    target: Target = TARGET,
-    slower: float | None = None,
-    **provenance: str,
-) -> str:
-    """A predictor that gives every network the same latency.
-
-    With anchor networks that are `slower` now by this factor than they were in its sweep.
-    """
-    path = folder / "p.parquet"
-    exact_ms = {block: FakeModel(random_model((block,)), TARGET).cost_ns / 1e6 for block in BLOCKS}
-    known = {block: (ms, ms) for block, ms in exact_ms.items()}
-    log = {} if slower is None else {"drift": drift_log(slower).to_json()}
-    LatencyPredictor(
-        target=target,
-        provenance={"space": "tiny", **log, **provenance},
-        known=known,
-        models={},
-        composition=NetworkCalibration(overhead_ms=predicts_ms, slope=0.0),
-    ).save(path)
-    return str(path)
-
-
-def drift_log(slower: float) -> DriftLog:
-    """Of five networks that took a share of what they take now."""
-    anchors = []
-    for number, arch in enumerate(TINY.sample(np.random.default_rng(1), 5)):
-        blocks = TINY.blocks(arch)
-        ms = FakeModel(random_model(blocks), TARGET).cost_ns / 1e6 / slower
-        anchors.append(Anchor(blocks=blocks, label=f"anchor {number}", ms=ms))
-    session = AnchorSession(
-        started_at="2026-01-01T00:00", ms=tuple(anchor.ms for anchor in anchors)
-    )
-    return DriftLog(anchors=tuple(anchors), sessions=(session,))
+def predictor(folder: Path, **options: Any) -> str:
+    """A predictor as `write_predictor` makes it, in this folder."""
+    return write_predictor(folder / "p.parquet", **options)
 
 
 def verify(model: Path, latency: str, *more: str) -> int:
