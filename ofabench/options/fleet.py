@@ -13,7 +13,7 @@ from ofabench.options.device import DeviceOptions
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 NAME_WORDS = "letters, digits, - and _, at most 64"
-PHONE_BACKEND = "tflite"
+RUNNER_BACKEND = "tflite"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +21,8 @@ class FleetMember(Options):
     """One device of a fleet, what runs on it, and its limit in a search.
 
     `name` is the stem of its files. Backend, cores, threads and precision that are None are those
-    of the command; a phone's backend is tflite. Members that share a group are limited by it.
+    of the command; phones, and boards with the runner `bundle`, have tflite. Members that share a
+    group are limited by it.
 
     Example:
         >>> here = DeviceOptions(device="cpu")
@@ -52,9 +53,10 @@ class FleetMember(Options):
 
     @property
     def backend_or_usual(self) -> str | None:
-        """The backend; on phones tflite, elsewhere None if the member has none."""
-        usual = PHONE_BACKEND if self.address.startswith("adb:") else None
-        return self.backend or usual
+        """The backend; tflite where our runner measures, elsewhere None if the member has none."""
+        runner = self.device.ssh.runner if self.address.startswith("ssh:") else None
+        ours = self.address.startswith("adb:") or runner == "bundle"
+        return self.backend or (RUNNER_BACKEND if ours else None)
 
     def check(self) -> None:
         """Check the names, the address, and that every text is a line."""
@@ -78,6 +80,7 @@ def _check_address(address: str) -> None:
     """Raise `InputError` if no kind of device has such addresses; connects to nothing."""
     from bench.devices.android.adb.address import Address
     from bench.devices.registry import KNOWN, PLUGINS
+    from bench.devices.ssh.address import SshAddress
 
     kind = address.partition(":")[0]
     if kind not in {*PLUGINS.built_in, *PLUGINS.names()}:
@@ -88,6 +91,8 @@ def _check_address(address: str) -> None:
             Address.parse(address)
         except InputError as error:
             raise InputError(f"address: {error}") from error
+    if kind == "ssh":
+        SshAddress.parse(address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,8 +117,8 @@ def _read(table: Mapping[str, Any], kind: str, folder: Path) -> FleetMember:
             f"address: phone is {address!r:.80}, expected adb:SERIAL; other devices are [[device]]"
         )
     others = {key: value for key, value in table.items() if key != "address"}
-    if kind == "phone" and isinstance(table.get("options"), dict):  # of older files
-        others["device"] = {"phone": others.pop("options")}
+    if kind == "phone":  # files of older versions
+        others = _of_older_version(others)
     values = {"device.device": address, **read_values(FleetMember, others)}
     build(FleetMember, values)  # errors show paths as they are in the file
     for each in option_fields(FleetMember):
@@ -126,3 +126,13 @@ def _read(table: Mapping[str, Any], kind: str, folder: Path) -> FleetMember:
         if each.type is Path and path is not None:
             values[each.dotted] = folder / os.path.expanduser(path)
     return build(FleetMember, values)
+
+
+def _of_older_version(table: dict[str, Any]) -> dict[str, Any]:
+    """Return a [[phone]] table with the names of today."""
+    result = {**table}
+    if isinstance(result.get("options"), dict):
+        result["device"] = {"phone": result.pop("options")}
+    if result.get("runner") == "ofabench":
+        result["runner"] = "bundle"
+    return result

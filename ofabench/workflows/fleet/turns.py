@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from bench.devices.ssh.address import SshAddress
 from bench.errors import InterruptedSweepError
 from ofabench.options.fleet import Fleet, FleetMember
 
@@ -30,12 +31,16 @@ def place_of(address: str) -> str | None:
         >>> place_of("cuda:1"), place_of("ssh:nano@rack:2222"), place_of("fake")
         ('this machine', 'ssh:rack:2222', None)
     """
-    kind, _, rest = address.partition(":")
+    kind = address.partition(":")[0]
     if kind == "fake":
         return None
     if kind not in _ELSEWHERE:
         return THIS_MACHINE
-    return f"{kind}:{rest.rpartition('@')[2]}" if kind == "ssh" else address
+    if kind == "adb":
+        return address
+    host = SshAddress.parse(address)
+    port = "" if host.port is None else f":{host.port}"
+    return f"ssh:{host.host.lower()}{port}"
 
 
 def is_alone(address: str) -> bool:

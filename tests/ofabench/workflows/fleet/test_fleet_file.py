@@ -63,6 +63,14 @@ address = "cpu"
 backend = "torch"
 threads = 2
 cores = "0,1"
+
+[[device]]
+name = "nano"
+address = "ssh:me@nano:2222"
+backend = "torch"
+runner = "python"
+remote_python = "/home/me/venv/bin/python"
+ssh_config = "ssh_config"
 """
 ONE = '[[phone]]\nname = "a"\naddress = "adb:X"\n'
 CPU = '[[device]]\nname = "c"\naddress = "cpu"\n'
@@ -108,7 +116,20 @@ def test_devices_of_every_kind_have_groups_limits_and_paths_relative_to_the_file
     fleet = load(tmp_path, MIXED)
 
     assert (fleet.at_once, fleet.groups) == (3, {"hub": 2})
-    assert fleet.members == (
+    assert fleet.members[3] == FleetMember(
+        name="nano",
+        device=DeviceOptions(
+            device="ssh:me@nano:2222",
+            ssh=SshOptions(
+                runner="python",
+                remote_python="/home/me/venv/bin/python",
+                ssh_config=tmp_path / "ssh_config",
+            ),
+            phone=PhoneOptions(runner="python"),
+        ),
+        backend="torch",
+    )
+    assert fleet.members[:3] == (
         FleetMember(
             name="note8",
             device=DeviceOptions(device="adb:R58M12345"),
@@ -133,7 +154,7 @@ def test_devices_of_every_kind_have_groups_limits_and_paths_relative_to_the_file
             cores="0,1",
         ),
     )
-    assert [member.backend_or_usual for member in fleet] == ["tflite", "onnx", "torch"]
+    assert [member.backend_or_usual for member in fleet] == ["tflite", "onnx", "torch", "torch"]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +169,8 @@ def test_devices_of_every_kind_have_groups_limits_and_paths_relative_to_the_file
         ("[[device]]", "device number 1: name is missing; it is like 'nano'"),
         (CPU.replace('"cpu"', "3"), "device 'c': address is 3, expected a text"),
         (CPU.replace("cpu", "tpu:1"), "device 'c': address is 'tpu:1', expected one of: cpu (this"),
+        (CPU.replace("cpu", "ssh:a b"), "address is 'ssh:a b', expected ssh:USER@HOST, ssh:HOST"),
+        (CPU + 'remote_folder = "~/x"', "--remote-folder is for boards and servers (ssh:...)"),
         (CPU.replace("address", "device"), "device 'c': address is missing; it is like 'cpu'"),
         (CPU + 'device = "cpu"', "device 'c': unknown key 'device', did you mean address?"),
         (CPU + "frequency_khz = 5", "device 'c': --frequency-khz is for phones (adb:...)"),
@@ -212,7 +235,7 @@ def test_a_missing_file_or_one_that_is_not_toml_is_a_one_line_error(tmp_path: Pa
 
 
 def test_options_of_a_phone_may_have_units_and_a_table(tmp_path: Path) -> None:
-    text = ONE + 'frequency-khz = "1.9GHz"\nrunner = "bundle"\n[phone.options]\ndebs = "d"\n'
+    text = ONE + 'frequency-khz = "1.9GHz"\nrunner = "ofabench"\n[phone.options]\ndebs = "d"\n'
 
     (phone,) = load(tmp_path, text)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bench.devices.android.phone.options import PhoneOptions
+from bench.devices.ssh.options import SshOptions
 from bench.errors import FileError, InputError
 from ofabench.options.device import DeviceOptions
 from ofabench.options.fleet import Fleet, FleetMember
@@ -18,6 +19,7 @@ from ofabench.workflows.fleet.sweep import member_request, sweep_fleet, sweep_fl
 from ofabench.workflows.sweep.sweep import open_sweep
 from tests.support.fleets import WatchedFleet, fake_fleet, install_losing_device
 
+PYTHON = SshOptions(runner="python", remote_python="/usr/bin/python3")
 SMALL = SweepOptions(blocks=3, replicates=2, rounds=2, burst=2)
 
 
@@ -144,6 +146,10 @@ def test_a_member_without_a_backend_has_that_of_the_command(tmp_path: Path) -> N
     common = SweepRequest(space="tiny", backend="onnx", out=tmp_path)
 
     assert member_request(member, common).backend == "onnx"
+    board = replace(member, device=DeviceOptions(device="ssh:nano"))
+    assert member_request(board, common).backend == "tflite"
+    server = replace(board, device=DeviceOptions(device="ssh:nano", ssh=PYTHON))
+    assert member_request(server, common).backend == "onnx"
     with pytest.raises(InputError, match=r"^which backend runs on here\? give it a key backend"):
         member_request(member, replace(common, backend=None))
 
