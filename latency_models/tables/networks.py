@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError, TargetMismatchError
 from bench.files import VALUE_DAMAGE, read_bytes
+from bench.notebook.html_table import frame_html
 from bench.protocol.device import Workload
 from bench.protocol.target import Target
 from bench.timing.energy import Energy
@@ -24,7 +25,6 @@ from latency_models.tables.columns import cell_text, numbers_of
 from latency_models.tables.energy import energy_figures, energy_provenance
 from latency_models.tables.storage import (
     decoded,
-    html_of,
     load_any_frame,
     origin,
     save_frame,
@@ -110,7 +110,7 @@ class NetworksTable:
         return f"NetworksTable: {len(self)} networks{of}; {columns}"
 
     def _repr_html_(self) -> str:
-        return html_of(self, self.frame)
+        return frame_html(self, self.frame)
 
     @property
     def latency_columns(self) -> list[str]:

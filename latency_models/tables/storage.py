@@ -1,7 +1,6 @@
 """Read and write parquet files of a pandas table with JSON metadata."""
 
 import codecs
-import html
 import io
 import json
 from collections.abc import Mapping
@@ -49,11 +48,6 @@ def save_frame(path: Path, frame: pd.DataFrame, *, what: str, metadata: Mapping[
     buffer = io.BytesIO()
     parquet.write_table(table, buffer)
     write_bytes(path, buffer.getvalue())
-
-
-def html_of(summary: object, frame: pd.DataFrame) -> str:
-    """Return HTML for notebooks: a summary line and the frame, truncated where it is long."""
-    return f"<p>{html.escape(str(summary))}</p>\n{frame.to_html(max_rows=10, max_cols=20)}"
 
 
 def load_frame(path: Path, *, what: str) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -16,15 +16,18 @@ from bench.protocol.device import Workload
 from bench.protocol.target import Target
 from bench.timing.energy import Energy
 from bench.timing.measurement import Measurement
+from latency_models.tables.block_rows import blocks_html, blocks_with_macs
 from latency_models.tables.energy import energy_figures, energy_provenance
 from latency_models.tables.storage import (
-    html_of,
     load_frame,
     origin,
     require_columns,
     save_frame,
     target_and_provenance,
 )
+
+if TYPE_CHECKING:
+    from bench.notebook.plot import Plot
 
 WHAT = "latency table"
 COLUMNS = {
@@ -160,7 +163,23 @@ class LatencyTable:
         return f"LatencyTable of {self.target.key}: {len(self)} blocks ({kinds})"
 
     def _repr_html_(self) -> str:
-        return html_of(self, self.frame)
+        return blocks_html(self, self.rows)
+
+    def plot(self) -> "Plot":
+        """Return a chart of the blocks' latencies over their MACs, with 95 % intervals.
+
+        Blocks without multiplications are left out.
+
+        Raises:
+            MissingRuntimeError: the extra `report` is not installed.
+        """
+        from bench.notebook.plot import Plot, check_charts
+
+        check_charts()
+        from bench.charts.latency import latency_against_macs
+
+        figure = latency_against_macs(blocks_with_macs(self.rows, self.specs))
+        return Plot(figure, f"Latency of blocks over MACs, {self.target.key}")
 
     @property
     def frame(self) -> pd.DataFrame:

@@ -1,13 +1,14 @@
 """Accuracy against latency: random networks, those that searches chose, those measured."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from ofabench.report.architecture_text import in_words, space_named
-from ofabench.report.charts import COLOURS, MUTED, colours, finish
+from bench.charts.look import COLOURS, MUTED, colours, plain
+from ofabench.charts.architecture_text import in_words
+from ofabench.charts.search import add_limits, finish_accuracies, front_trace
 from ofabench.report.inputs import Inputs
 from ofabench.report.measured_traces import (
     MOST_LABELS,
@@ -16,9 +17,10 @@ from ofabench.report.measured_traces import (
     measured_traces,
     sides,
 )
+from ofabench.report.named_spaces import space_named
 from ofabench.report.names import Names
 from ofabench.report.outcome import Outcome, in_order
-from ofabench.report.page import Chart, Section, plain
+from ofabench.report.page import Chart, Section
 from ofabench.report.searches import Search, SearchedNetwork
 
 MOST_LIMITS = 12  # lines; more would hide what they limit
@@ -48,7 +50,7 @@ def front_sections(inputs: Inputs, names: Names) -> list[Section]:
             (measured, f"Test images: measured{place}"),
         ):
             if figure is not None:
-                _add_limits(figure, limits)
+                add_limits(figure, limits, written=len(limits) <= MOST_WRITTEN)
                 charts.append(Chart(figure=figure, caption=caption, least_width_px=LEAST_WIDTH_PX))
     if not charts:
         return []
@@ -71,7 +73,7 @@ def validation_chart(
     traces += _chosen(chosen, names, target)
     if not traces:
         return None
-    figure = _finish(go.Figure(traces))
+    figure = finish_accuracies(go.Figure(traces))
     if 0 < len(chosen) <= MOST_LABELS:
         places = [each.predictions[target] for each in chosen.values()]
         every = [ms for trace in traces for ms in trace.x]
@@ -89,7 +91,7 @@ def test_chart(outcomes: Mapping[str, Outcome], names: Names, target: str) -> go
     traces = [*measured_traces(ordered, labels)]
     if not traces:
         return None
-    figure = _finish(go.Figure(traces))
+    figure = finish_accuracies(go.Figure(traces))
     add_labels(figure, ordered, labels)
     return figure
 
@@ -126,15 +128,12 @@ def _fronts(searches: Mapping[str, Search], names: Names, target: str) -> Iterat
         networks = [each for each in search.networks if target in each.predictions]
         networks.sort(key=lambda each: each.predictions[target])
         if networks:
-            yield go.Scatter(
-                x=[each.predictions[target] for each in networks],
-                y=[each.accuracy for each in networks],
-                mode="lines+markers",
-                line={"color": colour, "width": 1.5, "shape": "hv"},
-                marker={"size": 7},
-                name=plain(names.searches[file]),
-                text=[network_words(each, names) for each in networks],
-                hovertemplate="%{text}<extra></extra>",
+            yield front_trace(
+                [each.predictions[target] for each in networks],
+                [each.accuracy for each in networks],
+                name=names.searches[file],
+                words=[network_words(each, names) for each in networks],
+                colour=colour,
             )
 
 
@@ -152,20 +151,6 @@ def _chosen(
             customdata=[network_words(each, names) for each in chosen.values()],
             hovertemplate="%{customdata}<extra></extra>",
         )
-
-
-def _finish(figure: go.Figure) -> go.Figure:
-    finish(figure, "latency, ms", "accuracy")
-    figure.update_yaxes(tickformat=".0%", nticks=7)
-    return figure.update_layout(margin={"t": 36})
-
-
-def _add_limits(figure: go.Figure, limits: Sequence[float]) -> None:
-    for limit in limits:
-        line = {"color": MUTED, "dash": "dot", "width": 1.2}
-        few = len(limits) <= MOST_WRITTEN
-        written = {"annotation_text": f"{limit:.3g} ms", "annotation_position": "top"}
-        figure.add_vline(x=limit, line=line, **(written if few else {}))
 
 
 def _limits(inputs: Inputs, target: str) -> list[float]:

@@ -7,13 +7,14 @@ from itertools import accumulate
 import plotly.graph_objects as go
 
 from bench.blocks.spec import BlockSpec
+from bench.charts.look import COLOURS, MUTED, finish, plain
 from bench.errors import MissingEntryError
 from latency_models.predictors.predictor import LatencyPredictor, Prediction
-from ofabench.report.architecture_text import BREAK, in_words, space_named
-from ofabench.report.charts import COLOURS, MUTED, finish
+from ofabench.charts.architecture_text import BREAK, in_words
 from ofabench.report.inputs import Inputs
+from ofabench.report.named_spaces import space_named
 from ofabench.report.names import LARGEST, SMALLEST, Names
-from ofabench.report.page import Chart, Section, plain
+from ofabench.report.page import Chart, Section
 from ofabench.report.tables import Column, Table, milliseconds, percent
 from supernet.space.arch import ArchConfig
 from supernet.space.space import SearchSpace

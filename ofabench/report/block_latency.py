@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from latency_models.tables.table import LatencyTable
-from ofabench.report.charts import latency_against_macs
+from bench.charts.latency import latency_against_macs
+from latency_models.tables.block_rows import blocks_with_macs
 from ofabench.report.heat_map import common_scale, latency_heat_map
 from ofabench.report.inputs import Inputs
 from ofabench.report.names import Names
@@ -16,7 +16,10 @@ HEAT_COLUMN_PX = 58
 
 def block_sections(inputs: Inputs, names: Names) -> list[Section]:
     """Heat map and latency over MACs, for the largest table of each target."""
-    frames = {key: _frame(table) for key, table in inputs.tables_by_target().items()}
+    frames = {
+        key: blocks_with_macs(table.rows, table.specs)
+        for key, table in inputs.tables_by_target().items()
+    }
     scale = common_scale(list(frames.values()))
     sections = []
     for number, (key, frame) in enumerate(frames.items(), start=1):
@@ -82,13 +85,6 @@ def device_facts_sections(inputs: Inputs, names: Names) -> list[Section]:
             tables=(columns_of_keys, Table(name="device-facts", columns=tuple(columns))),
         )
     ]
-
-
-def _frame(table: LatencyTable) -> pd.DataFrame:
-    frame = table.rows.copy()
-    frame["key"] = [spec.key for spec in table.specs]
-    frame["macs"] = [spec.macs for spec in table.specs]
-    return frame
 
 
 def _blocks_table(frame: pd.DataFrame, number: int) -> Table:

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from bench.charts.look import COLOURS, MUTED, colours, finish, plain
 from latency_models.evaluation.compare import Comparison
-from ofabench.report.charts import COLOURS, MUTED, colours, finish
-from ofabench.report.page import Chart, Page, Section, plain, render
+from ofabench.report.page import Chart, Page, Section, render
 from ofabench.report.tables import Column, Table, table_of_rows
 from ofabench.workflows.latency.comparison_text import (
     AS_PERCENT,

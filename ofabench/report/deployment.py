@@ -6,7 +6,8 @@ from typing import Any
 
 from bench.errors import FileError
 from bench.files import VALUE_DAMAGE
-from ofabench.report.architecture_text import arch_of, in_words, space_named
+from ofabench.charts.architecture_text import in_words
+from ofabench.report.named_spaces import arch_of, space_named
 from ofabench.report.outcome import Outcome, read_outcome
 from ofabench.workflows.deploy.deploy_folder import FORMAT
 

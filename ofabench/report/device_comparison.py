@@ -7,13 +7,15 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from bench.charts.latency import identity_line
+from bench.charts.look import colours, finish, plain, set_log_axes
 from bench.protocol.target import Target
 from latency_models.tables.table import LatencyTable
-from ofabench.report.architecture_text import in_words, space_of_predictor, space_of_table
-from ofabench.report.charts import colours, finish, identity_line, set_log_axes
+from ofabench.charts.architecture_text import in_words
 from ofabench.report.inputs import Inputs
+from ofabench.report.named_spaces import space_of_predictor, space_of_table
 from ofabench.report.names import Names
-from ofabench.report.page import Chart, Section, plain
+from ofabench.report.page import Chart, Section
 from ofabench.report.tables import Column, Table
 from supernet.space.space import SearchSpace
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from ofabench.report.charts import finish
+from bench.charts.look import finish
 
 KINDS = ("mbconv", "bottleneck")  # those with a choice of hidden width
 MOST_IMAGE_CHANNELS = 4  # the compute reference is a stem too, with many more

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.blocks.spec import BlockSpec
+from bench.charts.latency import Floats, Pairs
 from bench.timing.session_drift import SessionDrift
 from latency_models.evaluation.evaluate import (
     Evaluation,
@@ -17,9 +18,9 @@ from latency_models.evaluation.evaluate import (
 )
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable, tail_column
-from ofabench.report.architecture_text import in_words, space_of_table
-from ofabench.report.charts import Floats, Pairs
+from ofabench.charts.architecture_text import in_words
 from ofabench.report.inputs import Inputs
+from ofabench.report.named_spaces import space_of_table
 from ofabench.workflows.latency.networks import held_out_networks
 from supernet.space.space import SearchSpace
 
@@ -97,6 +98,7 @@ def _held_out(table: NetworksTable, predictor: LatencyPredictor) -> HeldOut | No
             extrapolated=[
                 sum(block not in predictor.domain for block in each) for each in networks
             ],
+            half_width=spread,
         ),
         corrected_ms=on.measured.drift_corrected_ms,
         drift=on.measured.drift,

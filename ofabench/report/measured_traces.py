@@ -4,9 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import plotly.graph_objects as go
 
-from ofabench.report.charts import COLOURS, MUTED
+from bench.charts.look import COLOURS, MUTED, plain
 from ofabench.report.outcome import Outcome
-from ofabench.report.page import plain
 
 MOST_LABELS = 8  # networks whose names are written beside them
 NEAR = 0.25  # of the axis: closer labels are put on different sides

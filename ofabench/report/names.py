@@ -9,8 +9,8 @@ from typing import Any
 from bench.protocol.target import Target
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.table import LatencyTable
-from ofabench.report.architecture_text import space_named
 from ofabench.report.inputs import Inputs
+from ofabench.report.named_spaces import space_named
 from ofabench.report.outcome import Outcome
 from ofabench.report.searches import Search, SearchedNetwork
 from supernet.space.arch import ArchConfig

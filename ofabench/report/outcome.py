@@ -14,7 +14,8 @@ from bench.files import VALUE_DAMAGE, read_json
 from bench.timing.session_drift import SessionDrift
 from bench.timing.statistic import MEDIAN
 from bench.timing.tail import Tail
-from ofabench.report.architecture_text import arch_of, in_words, space_named
+from ofabench.charts.architecture_text import in_words
+from ofabench.report.named_spaces import arch_of, space_named
 from ofabench.workflows.deploy.verification_text import REPEATS
 from supernet.data.wilson import format_share
 from supernet.space.arch import ArchConfig

@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import escape
 from importlib import resources
 from typing import Any
 
@@ -80,11 +79,6 @@ class Page:
     foot: str
     cards: Sequence[Card] = ()
     commands: Sequence[str] = ()
-
-
-def plain(text: object) -> str:
-    """A text from outside as Plotly shows it letter by letter: it reads tags and entities."""
-    return escape(str(text), quote=False)
 
 
 def render(page: Page) -> str:

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from bench.charts.latency import predicted_against_measured
 from bench.timing.session_drift import SessionDrift
 from latency_models.evaluation.evaluate import (
     Evaluation,
     Repeatability,
 )
-from ofabench.report.architecture_text import BREAK
-from ofabench.report.charts import predicted_against_measured
+from ofabench.charts.architecture_text import BREAK
 from ofabench.report.held_out import HeldOut
 from ofabench.report.inputs import Inputs
 from ofabench.report.names import Names

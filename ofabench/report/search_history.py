@@ -1,11 +1,9 @@
 """History of a search: best accuracy over networks evaluated."""
 
-import plotly.graph_objects as go
-
-from ofabench.report.charts import colours, finish
+from ofabench.charts.search import history_figure
 from ofabench.report.inputs import Inputs
 from ofabench.report.names import Names
-from ofabench.report.page import Chart, Section, plain
+from ofabench.report.page import Chart, Section
 from ofabench.report.searches import SearchedNetwork
 
 
@@ -19,22 +17,7 @@ def history_sections(inputs: Inputs, names: Names) -> list[Section]:
             lines[f"{name}, most accurate" if search.front else name] = best
     if not lines:
         return []
-    figure = go.Figure()
-    for colour, (name, best) in zip(colours(), lines.items(), strict=False):
-        last, accuracy = best.history[-1]
-        steps = [*best.history, (max(best.evaluated, last), accuracy)]
-        line = go.Scatter(
-            x=[evaluated for evaluated, _ in steps],
-            y=[accuracy for _, accuracy in steps],
-            mode="lines+markers",
-            line={"shape": "hv", "color": colour},
-            marker={"size": 4},
-            name=plain(name),
-            hovertemplate="%{x} networks evaluated, %{y:.3%}<extra></extra>",
-        )
-        figure.add_trace(line)
-    finish(figure, "networks evaluated", "best accuracy, predicted")
-    figure.update_yaxes(tickformat=".1%", nticks=7)
+    figure = history_figure({name: (best.history, best.evaluated) for name, best in lines.items()})
     return [
         Section(
             title="Search history",

@@ -7,9 +7,9 @@ from typing import Any
 
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.table import LatencyTable
-from ofabench.report.architecture_text import space_named
 from ofabench.report.held_out import HeldOut
 from ofabench.report.inputs import Inputs
+from ofabench.report.named_spaces import space_named
 from ofabench.report.names import Names, device_words, joined, runtime_words
 from ofabench.report.outcome import Counts
 from ofabench.report.page import Card

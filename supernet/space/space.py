@@ -13,12 +13,14 @@ import numpy as np
 from bench.blocks.spec import BlockSpec
 from bench.errors import InputError
 from bench.files import parse_toml, toml_text
+from bench.notebook.html_table import facts_html
 from bench.reading import from_plain
 from supernet.space.arch import ArchConfig, parse_line
 from supernet.space.codes import Codes, Layout
 from supernet.space.encoding import codes_of_frame, decode, encode
 from supernet.space.families import lay
 from supernet.space.shared_blocks import BlockPlace, Position, Unit, count_options, position_of
+from supernet.space.summary import space_facts, space_summary
 from supernet.space.tables import TABLES, read_choices
 
 if TYPE_CHECKING:
@@ -110,6 +112,10 @@ class SearchSpace:
         keys = json.dumps([spec.key for spec in blocks])
         head = f'name = {json.dumps(name)}\nfamily = "single"\nnorm_eps = {norm_eps!r}'
         return cls.from_toml(f"{head}\nblocks = {keys}\n", name)
+
+    def _repr_html_(self) -> str:
+        facts = dict(space_facts(space_summary(self)))
+        return facts_html(f"Space {facts.pop('name')}", facts.items())
 
     # Networks.
 

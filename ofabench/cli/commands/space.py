@@ -31,8 +31,8 @@ accepted wherever a name is. Its keys (details in docs/reference/spaces.md):
 
 def _list(options: SpaceListOptions) -> int:
     """Print the shipped spaces."""
-    from ofabench.workflows.search.space_summary import space_headline
     from supernet.published.published import shipped_spaces
+    from supernet.space.summary import space_headline
 
     spaces = [space_headline(space) for space in shipped_spaces()]
     if options.json:
@@ -49,8 +49,8 @@ def _list(options: SpaceListOptions) -> int:
 
 def _show(options: SpaceShowOptions) -> int:
     """Print the choices, sizes and blocks of one space."""
-    from ofabench.workflows.search.space_summary import space_summary
     from ofabench.workflows.space import load_space
+    from supernet.space.summary import space_facts, space_summary
 
     space = load_space(options.space)
     if options.toml:
@@ -60,16 +60,8 @@ def _show(options: SpaceShowOptions) -> int:
     if options.json:
         print(json.dumps(summary, indent=2))
         return 0
-    for name in ("name", "family", "networks", "in_channels", "classes", "unique_blocks"):
-        print(f"{name.replace('_', ' '):14} {summary[name]}")
-    for name in ("smallest", "largest"):
-        size = summary[name]
-        print(
-            f"{name:14} {size['resolution']} px, {size['blocks']} blocks, "
-            f"{size['params'] / 1e6:.2f} M parameters, {size['macs'] / 1e6:.1f} M MACs"
-        )
-    for names, values in _grouped(summary["columns"]):
-        print(f"{names:14} {', '.join(map(str, values))}")
+    for name, text in space_facts(summary):
+        print(f"{name:14} {text}")
     return 0
 
 
@@ -122,20 +114,6 @@ def _export_net(options: SpaceExportNetOptions) -> int:
 
 def _millions(count: int | None) -> str:
     return "-" if count is None else f"{count / 1e6:g}"
-
-
-def _grouped(columns: dict[str, list[int]]) -> list[tuple[str, list[int]]]:
-    """Join neighbouring columns with equal choices, so that 46 columns take a few lines."""
-    groups: list[tuple[str, str, list[int]]] = []
-    for name, values in columns.items():
-        same_kind = groups and groups[-1][0].rstrip("0123456789") == name.rstrip("0123456789")
-        if same_kind and groups[-1][2] == values:
-            groups[-1] = (groups[-1][0], name, values)
-        else:
-            groups.append((name, name, values))
-    return [
-        (first if first == last else f"{first}..{last}", values) for first, last, values in groups
-    ]
 
 
 def _show_description() -> str:

@@ -58,10 +58,7 @@ def _sweep_fleet(options: SweepCommand, fleet: Path) -> int:
 
 
 def _show(sweep: "Sweep", options: SweepCommand) -> None:
-    from ofabench.workflows.sweep.sweep_text import sweep_lines
-
-    for line in sweep_lines(sweep):
-        print(line)
+    print(sweep)
     print(f"next        {build_command(options, sweep.summary)}")
 
 

@@ -1,12 +1,12 @@
 """`Deployment`: a folder with its contents and its verdicts."""
 
-import html
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.notebook.html_table import lines_html
 from ofabench.workflows.deploy.deploy_page import amount
 from ofabench.workflows.deploy.verification_text import accuracy_lines, failed, latency_lines
 
@@ -47,7 +47,7 @@ class Deployment:
         return "\n".join(self._lines())
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return lines_html(str(self).splitlines())
 
     def __repr__(self) -> str:
         return f"Deployment({str(self.folder)!r}, model={self.model.name!r}, failed={self.failed})"

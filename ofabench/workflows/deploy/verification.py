@@ -1,6 +1,5 @@
 """A verified model file: its latencies, its verdicts, and its file."""
 
-import html
 import json
 import os
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import FileError
+from bench.notebook.html_table import lines_html
 from ofabench.workflows.deploy.verification_text import (
     accuracy_lines,
     failed,
@@ -128,7 +128,7 @@ class Verification:
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return lines_html(str(self).splitlines())
 
     def __repr__(self) -> str:
         return (

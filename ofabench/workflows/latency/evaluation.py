@@ -14,6 +14,7 @@ from ofabench.workflows.latency.network_warnings import warn_of_implausible
 if TYPE_CHECKING:
     import pandas as pd
 
+    from bench.notebook.plot import Plot
     from latency_models.networks.categories.predictor import CategoryPredictor
     from latency_models.predictors.predictor import LatencyPredictor
     from latency_models.tables.networks import NetworksTable
@@ -31,6 +32,8 @@ class Evaluation:
         column: the column of measured latencies in the networks table.
         predicted_ms: latencies of the n networks, in ms, (n,).
         measured_ms: latencies of the same networks, in ms, (n,).
+        half_width: half-widths of their 95 % intervals between replicates, relative, (n,); None if
+            the table has none.
         choices: the choices of each network as codes, one row each.
         figures: every figure by name, as in `to_dict`.
     """
@@ -39,6 +42,7 @@ class Evaluation:
     column: str
     predicted_ms: Floats
     measured_ms: Floats
+    half_width: Floats | None
     choices: "pd.DataFrame"
     figures: Mapping[str, Any]
 
@@ -50,6 +54,29 @@ class Evaluation:
 
     def _repr_html_(self) -> str:
         return evaluation_html(self.figures)
+
+    def plot(self) -> "Plot":
+        """Return a chart of predicted against measured latencies, with the bands of 5 % and 10 %.
+
+        Bars are the 95 % intervals of the measurements: no prediction can do better than these.
+
+        Raises:
+            MissingRuntimeError: the extra `report` is not installed.
+        """
+        from bench.notebook.plot import Plot, check_charts
+
+        check_charts()
+        from bench.charts.latency import Pairs, predicted_against_measured
+
+        pairs = Pairs(
+            measured_ms=self.measured_ms,
+            predicted_ms=self.predicted_ms,
+            words=[f"network {number}" for number in range(len(self))],
+            extrapolated=[0] * len(self),
+            half_width=self.half_width,
+        )
+        figure = predicted_against_measured({"networks": pairs})
+        return Plot(figure, f"Predicted against measured, {self.target.key}")
 
     @property
     def within_5(self) -> float:
@@ -119,6 +146,7 @@ def evaluate_blocks(
         column=column,
         predicted_ms=verdict.predicted_ms,
         measured_ms=held_out.measured.ms,
+        half_width=held_out.measured.spread,
         choices=space.frame_of(held_out.codes),
         figures={
             **target,
@@ -164,6 +192,7 @@ def evaluate_categories(
         column=column,
         predicted_ms=predicted,
         measured_ms=measured,
+        half_width=spread,
         choices=pd.DataFrame(codes, columns=list(predictor.columns)),
         figures=figures,
     )

@@ -1,9 +1,9 @@
 """Figures of an evaluation as lines of text, and as a table for notebooks."""
 
-import html
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bench.notebook.html_table import rows_html
 from bench.timing.session_drift import drift_in_words
 from bench.timing.statistic import MEDIAN
 
@@ -21,18 +21,8 @@ def evaluation_text(figures: Mapping[str, Any]) -> str:
 
 def evaluation_html(figures: Mapping[str, Any]) -> str:
     """Return figures and baselines as an HTML table."""
-    names = "".join(f"<th>{name}</th>" for name in ("", *FIGURES))
-    rows = "".join(
-        f"<tr><th>{html.escape(name.strip())}</th>"
-        + "".join(f"<td>{cell}</td>" for cell in cells)
-        + "</tr>"
-        for name, cells in _rows(figures)
-    )
-    above, below = (
-        "".join(f"<p>{html.escape(line)}</p>" for line in lines)
-        for lines in (_head(figures), _notes(figures))
-    )
-    return f"{above}<table><tr>{names}</tr>{rows}</table>{below}"
+    rows = ((name.strip(), *cells) for name, cells in _rows(figures))
+    return rows_html(("", *FIGURES), rows, above=_head(figures), below=_notes(figures))
 
 
 def _head(figures: Mapping[str, Any]) -> Iterator[str]:

@@ -1,6 +1,5 @@
 """`Predictions`: predicted latencies of networks, as arrays and as a table."""
 
-import html
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.notebook.html_table import frame_html
 from bench.protocol.target import Target
 
 if TYPE_CHECKING:
@@ -56,8 +56,7 @@ class Predictions:
         return f"{text}, {extrapolated} extrapolated" if extrapolated else text
 
     def _repr_html_(self) -> str:
-        table = self.frame.to_html(max_rows=10, max_cols=20)
-        return f"<p>{html.escape(repr(self))}</p>\n{table}"
+        return frame_html(repr(self), self.frame)
 
     @property
     def frame(self) -> "pd.DataFrame":

@@ -1,6 +1,5 @@
 """`LatencyPredictor`: predicts latencies of networks on one target; stored in a file."""
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -273,9 +272,9 @@ class LatencyPredictor:
         return f"LatencyPredictor of {self.target.key}: {domain}"
 
     def _repr_html_(self) -> str:
-        from ofabench.workflows.latency.fit_text import fit_text
+        from ofabench.workflows.latency.fit_html import fit_html
 
-        return f"<p>{html.escape(repr(self))}</p><pre>{html.escape(fit_text(self.fitted))}</pre>"
+        return fit_html(repr(self), self.fitted)
 
 
 def load_predictor(

@@ -107,18 +107,17 @@ def _fact(name: str, value: Any) -> str:
 
 def _blocks_words(table: "LatencyTable") -> str:
     """The table first: what it was measured with follows below."""
+    from latency_models.tables.block_rows import by_kind, interval_words
+
     rows = table.rows
-    by_kind = rows.groupby("kind")["latency_ms"].agg(["count", "min", "median", "max"])
     lines = [
         f"target      {table.target.key}",
-        by_kind.rename(columns=lambda name: name if name == "count" else f"{name}_ms").to_string(),
+        by_kind(rows).to_string(),
         f"blocks      {len(rows)}, {int((~rows['settled']).sum())} of them with wide intervals",
     ]
-    width = (rows["high_ms"] - rows["low_ms"]) / 2 / rows["latency_ms"]
-    if width.notna().any():
-        lines.append(
-            f"intervals   half-width {width.median():.1%} in the median, 95 %, from replicates"
-        )
+    intervals = interval_words(rows)
+    if intervals:
+        lines.append(f"intervals   {intervals}")
     lines.append("")
     for name, value in table.provenance.items():
         if name == UNPRINTED:

@@ -1,8 +1,9 @@
 """Measured model files as lines of text."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from bench.notebook.html_table import rows_html
 from ofabench.workflows.measure.model_measurement import ModelMeasurement
 from ofabench.workflows.text_table import text_table
 
@@ -22,19 +23,31 @@ HEADINGS = (
 
 def measurement_lines(models: Sequence[ModelMeasurement], failures: Mapping[str, str]) -> list[str]:
     """Return a table of latencies, its notes, and a line for each file that failed."""
-    lines: list[str] = []
-    for target in dict.fromkeys(model.target for model in models):
-        lines.append(f"on {target}")
+    table = text_table([HEADINGS, *map(_cells, models)]) if models else []
+    return [*_targets(models), *table, *_notes(models, failures)]
+
+
+def measurements_html(models: Sequence[ModelMeasurement], failures: Mapping[str, str]) -> str:
+    """Return the same as HTML."""
+    notes = _notes(models, failures)
+    rows = map(_cells, models)
+    return rows_html(HEADINGS, rows, left={0, 1}, above=_targets(models), below=notes)
+
+
+def _targets(models: Sequence[ModelMeasurement]) -> list[str]:
+    return [f"on {target}" for target in dict.fromkeys(model.target for model in models)]
+
+
+def _notes(models: Sequence[ModelMeasurement], failures: Mapping[str, str]) -> Iterator[str]:
     if models:
-        lines += text_table([HEADINGS, *map(_cells, models)])
-        lines.append(
+        yield (
             "median, p90 and p99 as measured; corrected: the median without drift within the "
             "session"
         )
     unsettled = [model.file for model in models if not model.narrow_interval]
     if unsettled:
-        lines.append(f"wide intervals, measure again with more replicates: {', '.join(unsettled)}")
-    return lines + [f"FAILED  {file}: {why}" for file, why in failures.items()]
+        yield f"wide intervals, measure again with more replicates: {', '.join(unsettled)}"
+    yield from (f"FAILED  {file}: {why}" for file, why in failures.items())
 
 
 def _cells(model: ModelMeasurement) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """`Measurements`: measured latencies of model files, as values, a table, and files."""
 
-import html
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from bench.errors import FileError, InputError
 from bench.files import VALUE_DAMAGE, read_json, write_atomically, write_text
-from ofabench.workflows.measure.measurement_text import measurement_lines
+from ofabench.workflows.measure.measurement_text import measurement_lines, measurements_html
 from ofabench.workflows.measure.model_measurement import ModelMeasurement
 
 if TYPE_CHECKING:
@@ -119,8 +118,4 @@ class Measurements:
         return f"Measurements of {len(self.models)} models{failed}"
 
     def _repr_html_(self) -> str:
-        failures = "".join(
-            f"<p>{html.escape(file)}: {html.escape(why)}</p>" for file, why in self.failures.items()
-        )
-        table: str = self.frame.to_html(max_rows=20)
-        return table + failures
+        return measurements_html(self.models, self.failures)

@@ -124,10 +124,9 @@ class QuickstartTasks:
 
     def _sweep(self, request: SweepRequest) -> None:
         from ofabench.workflows.sweep.sweep_result import open_sweep
-        from ofabench.workflows.sweep.sweep_text import sweep_lines
 
         launch(sweep_part, request, progress=self.displays.measuring())
-        say("\n".join(sweep_lines(open_sweep(request.out))))
+        say(str(open_sweep(request.out)))
 
     def _fitted(self) -> Task:
         latency = self.folder / "latency.parquet"

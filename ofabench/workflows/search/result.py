@@ -1,12 +1,13 @@
 """Results of searches: a network with its predictions, or a front of networks."""
 
-import html
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import InputError
+from bench.notebook.html_table import facts_html, rows_html
 from bench.timing.statistic import MEDIAN
 from ofabench.workflows.search.latencies import LatencySource
 from ofabench.workflows.text_table import text_table
@@ -16,11 +17,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from bench.blocks.spec import BlockSpec
+    from bench.notebook.plot import Plot
     from ofabench.workflows.search.margin_report import MarginReport
     from supernet.accuracy.source import AccuracySource
     from supernet.search.engine import SearchResult as SearchOutcome
     from supernet.search.engine import Step
     from supernet.space.space import SearchSpace
+
+TIME_LIMIT = "limited by --seconds: with more time it may find a better network"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +139,23 @@ class SearchResult:
         return "\n".join(result_lines(self))
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
+        return facts_html(self.space.to_line(self.arch), _facts(self))
+
+    def plot(self) -> "Plot":
+        """Return a chart of the search's history: best accuracy over networks evaluated.
+
+        Raises:
+            MissingRuntimeError: the extra `report` is not installed.
+        """
+        from bench.notebook.plot import Plot, check_charts
+
+        check_charts()
+        from ofabench.charts.search import history_figure
+
+        steps = [(step.evaluated, step.accuracy) for step in self.history if step.accuracy]
+        history = steps or [(self.evaluated, self.accuracy)]
+        figure = history_figure({self.strategy: (history, self.evaluated)})
+        return Plot(figure, f"History of the search, {self.space.name}")
 
     def __repr__(self) -> str:
         costs = ", ".join(f"{name}: {value:.4g}" for name, value in self.predictions.items())
@@ -199,37 +219,73 @@ class Front(list[SearchResult]):
         return "\n".join(front_lines(self))
 
     def _repr_html_(self) -> str:
-        return str(self.frame.to_html())
+        heads, *rows = front_rows(self)
+        return rows_html(
+            heads, rows, left={len(heads) - 1}, above=_columns(self), below=_notes(self)
+        )
+
+    def plot(self, target: str | None = None) -> "Plot":
+        """Return a chart of accuracy over latency, predicted.
+
+        Args:
+            target: the latency's target, by its key; None for the first one.
+
+        Raises:
+            InputError: no latency is predicted for this target.
+            MissingRuntimeError: the extra `report` is not installed.
+        """
+        from bench.notebook.plot import Plot, check_charts
+
+        check_charts()
+        targets = [source.key for source in self.origin.latencies]
+        key = target if target is not None else next(iter(targets), "")
+        if key not in targets:
+            raise InputError(
+                f"the front has no latency of {target or 'any target'}; it has those of "
+                f"{', '.join(targets) or 'none'}"
+            )
+        from ofabench.charts.search import front_figure
+
+        ordered = sorted(self, key=lambda result: result.predictions[key])
+        figure = front_figure(
+            self.origin.space,
+            [result.arch for result in ordered],
+            [result.predictions[key] for result in ordered],
+            [result.accuracy for result in ordered],
+        )
+        return Plot(figure, f"Pareto front, {key}")
 
 
 def result_lines(result: SearchResult) -> Iterator[str]:
     """Describe one network with its predictions, for a terminal."""
-    network, origin = result.outcome, result.origin
     yield result.space.to_line(result.arch)
-    yield f"  predicted accuracy {result.accuracy:.2%}"
+    for name, text in _facts(result):
+        yield f"  {name} {text}" if name else f"  {text}"
+
+
+def _facts(result: SearchResult) -> Iterator[tuple[str, str]]:
+    """What is predicted of a network and how it was searched, with names."""
+    network, origin = result.outcome, result.origin
+    yield "predicted accuracy", f"{result.accuracy:.2%}"
     for source in origin.latencies:
-        yield from _latency_lines(result, source)
+        yield from _latency_facts(result, source)
     latencies = {source.key for source in origin.latencies}
     for name, limit in network.limits.items():
         if name not in latencies and network.units[name] != "blocks":
-            yield f"  {name} {network.predictions[name]:,.0f} of {limit:,.0f} {network.units[name]}"
-    yield f"  {result.macs / 1e6:.4g} M MACs, {result.params / 1e6:.4g} M parameters"
+            yield name, f"{network.predictions[name]:,.0f} of {limit:,.0f} {network.units[name]}"
+    yield "", f"{result.macs / 1e6:.4g} M MACs, {result.params / 1e6:.4g} M parameters"
     seconds = origin.provenance["seconds"]
     yield (
-        f"  {result.evaluated:,} networks evaluated in {seconds:.2f} s by {result.strategy}, "
-        f"seed {result.seed}"
+        "",
+        f"{result.evaluated:,} networks evaluated in {seconds:.2f} s by {result.strategy}, "
+        f"seed {result.seed}",
     )
-    yield from _time_limit(result)
-    yield f"  accuracy by {origin.accuracy.describe()}"
-
-
-def _time_limit(result: SearchResult) -> Iterator[str]:
-    """Say that the time ended a search, and not its seed or its other budgets."""
     if result.ended_by == "seconds":
-        yield "  limited by --seconds: with more time it may find a better network"
+        yield "", TIME_LIMIT
+    yield "accuracy by", origin.accuracy.describe()
 
 
-def _latency_lines(result: SearchResult, source: LatencySource) -> Iterator[str]:
+def _latency_facts(result: SearchResult, source: LatencySource) -> Iterator[tuple[str, str]]:
     """One latency: its prediction, its limit, and the number of blocks never measured."""
     network, prediction = result.outcome, source.predictor.predict(result.blocks)
     bound = network.bounds.get(source.key)
@@ -239,21 +295,27 @@ def _latency_lines(result: SearchResult, source: LatencySource) -> Iterator[str]
     statistic = source.predictor.statistic
     statistic_text = "" if statistic == MEDIAN else f" ({statistic})"
     ms = f"{prediction.ms:.4g} ms{statistic_text}, give or take {prediction.std_ms:.2g}"
-    yield f"  predicted {ms}{margin}{limit_text} on {source.key}"
+    yield "predicted", f"{ms}{margin}{limit_text} on {source.key}"
     unmeasured, extrapolated = len(prediction.unmeasured), len(prediction.extrapolated)
     for report in result.margins:
         if report.target == source.key:
-            yield from (f"  {line}" for line in report.lines(result.accuracy))
+            yield from (("", f"  {line}") for line in report.lines(result.accuracy))
     if unmeasured:
-        yield f"  {unmeasured} blocks were never measured there, {extrapolated} are extrapolated"
+        blocks = f"{unmeasured} blocks were never measured there, {extrapolated} are extrapolated"
+        yield "", blocks
 
 
 def front_lines(front: Front) -> Iterator[str]:
     """Describe a front as a table, the fastest network first, for a terminal."""
-    origin = front.origin
-    names = [source.key for source in origin.latencies]
-    for column, name in enumerate(names, start=1):
-        yield f"ms {column}: {name}"
+    rows = front_rows(front)
+    yield from _columns(front)
+    yield from text_table(rows, left={len(rows[0]) - 1})
+    yield from (f"  {note}" for note in _notes(front))
+
+
+def front_rows(front: Front) -> list[tuple[str, ...]]:
+    """Return the headings, then a row of cells for each network."""
+    names = [source.key for source in front.origin.latencies]
     heads = (f"ms {column}" for column in range(1, len(names) + 1))
     rows = [("pick", "accuracy", *heads, "M MACs", "M parameters", "network")]
     for number, result in enumerate(front, start=1):
@@ -268,9 +330,20 @@ def front_lines(front: Front) -> Iterator[str]:
                 f"{arch.resolution} px, depths {'-'.join(map(str, arch.depths))}",
             )
         )
-    yield from text_table(rows, left={len(names) + 4})
+    return rows
+
+
+def _columns(front: Front) -> Iterator[str]:
+    """The target of each column of latencies."""
+    for column, source in enumerate(front.origin.latencies, start=1):
+        yield f"ms {column}: {source.key}"
+
+
+def _notes(front: Front) -> Iterator[str]:
+    """How a front was searched."""
     evaluated = max(result.evaluated for result in front)
-    seconds = origin.provenance["seconds"]
-    yield f"  {evaluated:,} networks evaluated in {seconds:.2f} s, seed {front[0].seed}"
-    yield from next((lines for result in front if (lines := list(_time_limit(result)))), [])
-    yield f"  accuracy by {origin.accuracy.describe()}"
+    seconds = front.origin.provenance["seconds"]
+    yield f"{evaluated:,} networks evaluated in {seconds:.2f} s, seed {front[0].seed}"
+    if any(result.ended_by == "seconds" for result in front):
+        yield TIME_LIMIT
+    yield f"accuracy by {front.origin.accuracy.describe()}"

@@ -1,19 +1,22 @@
 """`Sweep`: result of a sweep, with its figures and tables."""
 
-import html
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.errors import InputError
+from bench.notebook.html_table import facts_html
 from bench.protocol.target import Target
 from bench.sweep.store import SweepStore
 from bench.sweep.summary import SweepSummary, summarise
+from ofabench.workflows.sweep.sweep_text import sweep_facts, sweep_head
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from bench.drift.log import DriftLog
+    from bench.notebook.plot import Plot
     from latency_models.tables.networks import NetworksTable
     from latency_models.tables.table import LatencyTable
 
@@ -76,13 +79,31 @@ class Sweep:
     def __repr__(self) -> str:
         return f"Sweep({', '.join([str(self.path), self.target.key, *self._counts()])})"
 
+    def __str__(self) -> str:
+        lines = [f"{name:<11} {text}" for name, text in sweep_facts(self.summary)]
+        return "\n".join([sweep_head(self.path, self.target, self.summary), *lines])
+
     def _repr_html_(self) -> str:
-        rows = {"sweep": str(self.path), "target": self.target.key, **self.summary.to_json()}
-        lines = (
-            f"<tr><th>{html.escape(name)}</th><td>{html.escape(_cell(value))}</td></tr>"
-            for name, value in rows.items()
-        )
-        return f"<table>{''.join(lines)}</table>"
+        head = sweep_head(self.path, self.target, self.summary)
+        return facts_html(head, sweep_facts(self.summary))
+
+    def plot(self) -> "Plot":
+        """Return a chart of drift, disturbed bursts and residuals, round by round.
+
+        Raises:
+            InputError: no replicate is finished.
+            MissingRuntimeError: the extra `report` is not installed.
+        """
+        from bench.notebook.plot import Plot, check_charts
+
+        check_charts()
+        from bench.charts.samples_over_time import drift_figure
+        from bench.sweep.sweep_samples import read_samples
+
+        samples = read_samples(self.path)
+        if samples is None:
+            raise InputError(f"{self.path} has no finished replicate: resume the sweep, then plot")
+        return Plot(drift_figure(samples), f"Samples over time, {self.target.key}")
 
     def _counts(self) -> list[str]:
         counts = [f"{self.summary.blocks} blocks", f"{self.summary.networks} networks"]
@@ -112,11 +133,3 @@ def open_sweep(path: Path | str) -> Sweep:
     """
     with SweepStore.open(Path(path)) as store:
         return Sweep(path=Path(path), target=store.target, summary=summarise(store))
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, dict):
-        return ", ".join(f"{key}: {reason}" for key, reason in value.items()) or "none"
-    return "-" if value is None else str(value)

@@ -1,26 +1,33 @@
 """Result of a sweep in a few lines of text."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
+from bench.protocol.target import Target
+from bench.sweep.summary import SweepSummary
 from bench.timing.measurement import SETTLED_HALF_WIDTH
-from ofabench.workflows.sweep.sweep_result import Sweep
 
 UNRUNNABLE_SHOWN = 5
 
 
-def sweep_lines(sweep: Sweep) -> Iterator[str]:
-    """Yield counts, time, intervals, rounds and skipped workloads of a sweep."""
-    summary = sweep.summary
-    yield f"{sweep.path}: {summary.blocks} blocks, {summary.networks} networks, {sweep.target.key}"
-    yield f"time        {summary.wall_s:.0f} s, {summary.wall_s_per_block:.3f} s a block"
+def sweep_head(path: Path, target: Target, summary: SweepSummary) -> str:
+    """Return what a sweep's file has measured, and on what."""
+    return f"{path}: {summary.blocks} blocks, {summary.networks} networks, {target.key}"
+
+
+def sweep_facts(summary: SweepSummary) -> Iterator[tuple[str, str]]:
+    """Yield time, intervals, rounds and skipped workloads of a sweep, with their names."""
+    yield "time", f"{summary.wall_s:.0f} s, {summary.wall_s_per_block:.3f} s a block"
     yield (
-        f"intervals   half-width {summary.median_half_width:.1%} in the median, "
-        f"{summary.unsettled} wider than {SETTLED_HALF_WIDTH:.0%}"
+        "intervals",
+        f"half-width {summary.median_half_width:.1%} in the median, "
+        f"{summary.unsettled} wider than {SETTLED_HALF_WIDTH:.0%}",
     )
     yield (
-        f"rounds      {summary.rounds} in {summary.replicates} replicates, "
+        "rounds",
+        f"{summary.rounds} in {summary.replicates} replicates, "
         f"{summary.disturbed_rounds} disturbed; {summary.repeated_bursts} bursts repeated, "
-        f"{summary.disturbed_visits_kept} still disturbed"
+        f"{summary.disturbed_visits_kept} still disturbed",
     )
     if summary.energy_source:
         total = summary.blocks + summary.networks
@@ -31,6 +38,6 @@ def sweep_lines(sweep: Sweep) -> Iterator[str]:
     elif summary.energy_reason:
         yield f"energy      not measured: {summary.energy_reason}"
     for key, reason in list(summary.unrunnable.items())[:UNRUNNABLE_SHOWN]:
-        yield f"skipped     {key}: {reason}"
+        yield "skipped", f"{key}: {reason}"
     if len(summary.unrunnable) > UNRUNNABLE_SHOWN:
-        yield f"skipped     {len(summary.unrunnable) - UNRUNNABLE_SHOWN} more; see --json"
+        yield "skipped", f"{len(summary.unrunnable) - UNRUNNABLE_SHOWN} more; see --json"

@@ -1,11 +1,10 @@
 """`SuperNet`: a trained supernet and its file; evaluates and extracts sub-networks."""
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bench.energy.meter import Usage
 from bench.errors import InputError
@@ -27,6 +26,10 @@ from supernet.data.parts import DataParts
 from supernet.space.codes import Codes
 from supernet.space.space import ArchConfig, SearchSpace
 from supernet.train.checkpoint import Checkpoint, EpochRecord, check_trained, load_checkpoint
+from supernet.train.log import TrainingLog
+
+if TYPE_CHECKING:
+    from bench.notebook.plot import Plot
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -180,8 +183,24 @@ class SuperNet:
         return "\n".join(self._summary.lines(str(self.path)))
 
     def _repr_html_(self) -> str:
-        rows = self._summary.phases_html()
-        return f"{rows}<p>{html.escape(self._summary.lines(str(self.path))[-1])}</p>"
+        return self._summary.html(str(self.path))
+
+    def plot(self) -> "Plot":
+        """Return a chart of the training: loss and validation accuracies over steps.
+
+        They are read from the training's log, which lies beside the file (`.jsonl`).
+
+        Raises:
+            FileError: there is no such log, it has no step yet, or it is damaged.
+            MissingRuntimeError: the extra `report` is not installed.
+        """
+        from bench.notebook.plot import Plot, check_charts
+
+        check_charts()
+        from ofabench.charts.training import TrainingCurves, curves_figure
+
+        curves = TrainingCurves.read(TrainingLog.beside(self.path).path)
+        return Plot(curves_figure(curves), f"Training of {self.space.name}")
 
     @property
     def _summary(self) -> TrainingSummary:

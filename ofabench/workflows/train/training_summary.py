@@ -1,12 +1,14 @@
 """Summary of a training by phase."""
 
-import html
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from bench.notebook.html_table import rows_html
 from supernet.train.checkpoint import Checkpoint
 
 _HEADS = ("phase", "epochs", "loss of the last", "sub-network images a second")
+_NAME_WIDTH = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,38 +61,37 @@ class TrainingSummary:
 
     def lines(self, out: str) -> list[str]:
         """Return a table of the phases, time, energy and the supernet's path, as lines."""
+        widths = (f"<{_NAME_WIDTH}", *(f">{len(head)}" for head in _HEADS[1:-1]), "")
+        table = [
+            "  ".join(format(cell, width) for cell, width in zip(row, widths, strict=True))
+            for row in (_HEADS, *map(_cells, self.phases))
+        ]
+        return [*(table if self.checkpoint.schedule.phases else ()), *self._notes(out)]
+
+    def _notes(self, out: str) -> Iterator[str]:
+        """What was trained, where, and what it took."""
         checkpoint, name = self.checkpoint, self.checkpoint.space.name
         if not checkpoint.schedule.phases:
-            return [f"supernet of {name}, trained elsewhere: {out}"]
-        lines = [f"{_HEADS[0]:<15} {_HEADS[1]}  {_HEADS[2]}  {_HEADS[3]}"]
-        lines += [
-            f"{phase.name:<15} {phase.epochs:>6}  {phase.loss:>16.3f}  {phase.images_per_s:.0f}"
-            for phase in self.phases
-        ]
+            yield f"supernet of {name}, trained elsewhere: {out}"
+            return
         if checkpoint.init is not None:
-            lines.append(checkpoint.init.line())
+            yield checkpoint.init.line()
         if checkpoint.recipe.sampling:
-            lines.append(f"sub-networks drawn for {checkpoint.recipe.sampling}")
+            yield f"sub-networks drawn for {checkpoint.recipe.sampling}"
         usage = checkpoint.usage
         hours = sum(run.device_s for run in usage) / 3600
         energy_wh = sum(run.energy_j for run in usage) / 3600
         sources = ", ".join(dict.fromkeys(run.how for run in usage))
         if usage:
-            lines.append(f"used {hours:.3g} device hours, {energy_wh:.3g} Wh ({sources})")
+            yield f"used {hours:.3g} device hours, {energy_wh:.3g} Wh ({sources})"
         seconds = sum(record.seconds for record in checkpoint.records)
         trained = f"trained in {seconds:.0f} s" if checkpoint.finished else "training not finished"
-        return [*lines, f"supernet of {name}, {trained}: {out}"]
+        yield f"supernet of {name}, {trained}: {out}"
 
-    def phases_html(self) -> str:
-        """Return the phases as an HTML table; "" if there are none."""
-        rows = [
-            (phase.name, str(phase.epochs), f"{phase.loss:.3f}", f"{phase.images_per_s:.0f}")
-            for phase in self.phases
-        ]
-        if not rows:
-            return ""
-        head = "".join(f"<th>{each}</th>" for each in _HEADS)
-        body = "".join(
-            f"<tr>{''.join(f'<td>{html.escape(each)}</td>' for each in row)}</tr>" for row in rows
-        )
-        return f"<table><tr>{head}</tr>{body}</table>"
+    def html(self, out: str) -> str:
+        """Return the same as HTML."""
+        return rows_html(_HEADS, map(_cells, self.phases), below=self._notes(out))
+
+
+def _cells(phase: PhaseSummary) -> tuple[str, ...]:
+    return phase.name, str(phase.epochs), f"{phase.loss:.3f}", f"{phase.images_per_s:.0f}"

@@ -8,10 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from bench.charts import latency as charts
+from bench.charts.latency import Pairs
+from bench.charts.look import finish
 from bench.errors import FileError
 from ofabench.cli import main as cli
-from ofabench.report import charts
-from ofabench.report.charts import Pairs
 from ofabench.report.heat_map import latency_heat_map
 from ofabench.report.outcome import counts_of, outcome_frame, read_outcomes
 from ofabench.report.page import Chart, Page, Section, render
@@ -129,7 +130,7 @@ def test_a_page_is_self_contained_and_escapes_text() -> None:
     section = Section(
         title="<b>",
         text="a & b",
-        charts=(Chart(figure=charts.finish(go.Figure(), "x", "y"), caption="<u>"),),
+        charts=(Chart(figure=finish(go.Figure(), "x", "y"), caption="<u>"),),
         tables=(table_of_rows("t", rows),),
     )
     page = render(

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ofabench.charts.architecture_text import in_words
 from ofabench.cli import main as cli
-from ofabench.report.architecture_text import in_words
 from tests.support import report_runs as runs
 from tests.support.browser import DESKTOP_PX, PHONE_PX, Page, browser, programs
 

@@ -6,16 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.charts.samples_over_time import bins_of, drift_figure
+from bench.sweep.sweep_samples import read_samples
 from ofabench.report.assemble import render_report
 from ofabench.report.inputs import Inputs, read_inputs
 from ofabench.report.samples_over_time import (
-    bins_of,
-    drift_figure,
     quality_sections,
     sample_sections,
     samples_by_sweep,
 )
-from ofabench.report.sweep_samples import read_samples
 from tests.support import report_runs as runs
 
 

@@ -8,19 +8,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bench.charts.look import log_ticks, plain
+from ofabench.charts.architecture_text import in_words
 from ofabench.report.accuracy_latency import CHOSEN, front_sections
-from ofabench.report.architecture_text import in_words
 from ofabench.report.assemble import page_of, render_report
 from ofabench.report.block_chart import block_chart_sections
 from ofabench.report.block_latency import block_sections
-from ofabench.report.charts import log_ticks
 from ofabench.report.device_comparison import device_sections
 from ofabench.report.heat_map import common_scale, latency_heat_map
 from ofabench.report.held_out import evaluated_predictors
 from ofabench.report.inputs import Inputs, read_inputs
 from ofabench.report.measured_traces import sides
 from ofabench.report.names import names_of
-from ofabench.report.page import Section, plain
+from ofabench.report.page import Section
 from ofabench.report.prediction_quality import prediction_sections
 from ofabench.report.search_history import history_sections
 from ofabench.report.searches import Search, read_search

@@ -13,7 +13,7 @@ from latency_models.fitting import fit_predictor
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable
 from latency_models.tables.table import LatencyTable, frame_of
-from ofabench.report.architecture_text import space_of_table
+from ofabench.report.named_spaces import space_of_table
 from ofabench.workflows.latency.networks import held_out_networks, space_of
 from supernet.space.space import SearchSpace
 

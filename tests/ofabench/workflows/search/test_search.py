@@ -226,7 +226,7 @@ def test_a_result_is_the_commands_file_and_prints_well(tmp_path: Path) -> None:
     assert f"of 2 ms on {TARGET.key}" in str(result)
     assert str(result).splitlines()[0] == TINY.to_line(result.arch)
     assert repr(result).startswith("SearchResult(ArchConfig(resolution=")
-    assert result._repr_html_().startswith("<pre>{&quot;space&quot;: &quot;tiny&quot;")
+    assert result._repr_html_().startswith("<p>{&quot;space&quot;: &quot;tiny&quot;")
 
 
 def test_a_predictor_in_memory_and_its_file_give_the_same_result(tmp_path: Path) -> None:

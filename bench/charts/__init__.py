@@ -1,0 +1,1 @@
+"""Charts of measurements and predictions, with Plotly, and the look that all charts share."""

@@ -1,0 +1,1 @@
+"""Charts of trainings, searches and sweeps, for pages and for notebooks."""
