@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bench.devices.cpu.local import LocalDevice
     from bench.devices.registry import register_device
     from bench.errors import OfabenchError
+    from bench.notebook.plot import Plot
     from bench.protocol.backend import Backend, LoadedModel
     from bench.protocol.device import Device, ReplicatePlan, RoundResult, Workload
     from bench.protocol.target import Target
@@ -139,6 +140,7 @@ _MODULES = {
     "NetworksTable": "latency_models.tables.networks",
     "OfabenchError": "bench.errors",
     "OperatorPredictor": "latency_models.operators.predictor",
+    "Plot": "bench.notebook.plot",
     "PredictModelOptions": "ofabench.options.models",
     "PredictedModels": "ofabench.workflows.models.predict_models",
     "Predictions": "ofabench.workflows.latency.predictions",
@@ -241,6 +243,7 @@ __all__ = [
     "NetworksTable",
     "OfabenchError",
     "OperatorPredictor",
+    "Plot",
     "PredictModelOptions",
     "PredictedModels",
     "Predictions",

@@ -25,12 +25,12 @@ def rows_html(
 ) -> str:
     """Return rows of cells under their headings, the columns `left` aligned to the left.
 
-    `above` and `below` are lines of text before and after the table.
+    `above` and `below` are lines of text before and after the table. Without rows there is no table.
     """
     styles = [_LEFT if column in left else "" for column in range(len(heads))]
     head = _cells("th", heads, styles)
     body = "".join(_cells("td", row, styles) for row in rows)
-    table = f"<table><thead>{head}</thead><tbody>{body}</tbody></table>"
+    table = f"<table><thead>{head}</thead><tbody>{body}</tbody></table>" if body else ""
     return f"{_lines(above)}{table}{_lines(below)}"
 
 

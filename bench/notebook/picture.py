@@ -23,6 +23,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
+from bench.charts.look import COLOURS, HEIGHT_PX
+
 WIDTH_PX = 760
 LEFT_PX, RIGHT_PX, TOP_PX, BOTTOM_PX = 80, 20, 34, 52
 LEGEND_ROW_PX, LEGEND_COLUMNS = 22, 3
@@ -46,7 +48,7 @@ def picture(figure: go.Figure, title: str, kind: str) -> bytes:
 def _drawn(figure: go.Figure, title: str) -> Figure:
     handles = [(trace, _handle(trace)) for trace in figure.data if _in_legend(figure, trace)]
     legend_px = LEGEND_ROW_PX * math.ceil(len(handles) / LEGEND_COLUMNS)
-    height_px = int(figure.layout.height or 430) + legend_px
+    height_px = int(figure.layout.height or HEIGHT_PX) + legend_px
     drawing = Figure(figsize=(WIDTH_PX / DPI, height_px / DPI), dpi=DPI)
     bottom_px = BOTTOM_PX + legend_px
     area = (
@@ -250,8 +252,9 @@ def _marker_colour(trace: Any) -> Any:
     return _colour(trace.marker.color or trace.line.color)
 
 
-def _colour(colour: str) -> Any:
+def _colour(given: str | None) -> Any:
     """A colour as matplotlib has it; Plotly also writes `rgba(59,125,216,0.15)`."""
+    colour = given or COLOURS[0]
     if colour.startswith("rgba("):
         *parts, alpha = (float(part) for part in colour[5:-1].split(","))
         return (*(part / 255 for part in parts), alpha)

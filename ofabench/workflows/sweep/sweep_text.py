@@ -32,11 +32,12 @@ def sweep_facts(summary: SweepSummary) -> Iterator[tuple[str, str]]:
     if summary.energy_source:
         total = summary.blocks + summary.networks
         yield (
-            f"energy      of {summary.energies} of {total} above the sensor's resolution, by "
-            f"{summary.energy_source}"
+            "energy",
+            f"of {summary.energies} of {total} above the sensor's resolution, by "
+            f"{summary.energy_source}",
         )
     elif summary.energy_reason:
-        yield f"energy      not measured: {summary.energy_reason}"
+        yield "energy", f"not measured: {summary.energy_reason}"
     for key, reason in list(summary.unrunnable.items())[:UNRUNNABLE_SHOWN]:
         yield "skipped", f"{key}: {reason}"
     if len(summary.unrunnable) > UNRUNNABLE_SHOWN:
