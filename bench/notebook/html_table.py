@@ -25,7 +25,8 @@ def rows_html(
 ) -> str:
     """Return rows of cells under their headings, the columns `left` aligned to the left.
 
-    `above` and `below` are lines of text before and after the table. Without rows there is no table.
+    `above` and `below` are lines of text before and after the table, which is left out if it has
+    no rows.
     """
     styles = [_LEFT if column in left else "" for column in range(len(heads))]
     head = _cells("th", heads, styles)

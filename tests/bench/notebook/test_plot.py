@@ -1,7 +1,9 @@
 """Charts as pictures: what is drawn, by hand, and what a notebook receives."""
 
+import importlib.util
 import re
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -10,7 +12,6 @@ import pytest
 from matplotlib.colors import to_hex
 from plotly.subplots import make_subplots
 
-import bench.extras
 from bench.charts.look import COLOURS, finish
 from bench.errors import FileError, MissingRuntimeError
 from bench.notebook.picture import _drawn
@@ -39,8 +40,13 @@ def chart() -> go.Figure:
     return finish(go.Figure([line, circles]), "million MACs", "latency, ms", log=True)
 
 
+def panels(figure: go.Figure) -> list[Any]:
+    """The axes of the picture of a figure."""
+    return [*_drawn(figure, "title").axes]
+
+
 def test_what_is_drawn_are_the_values_of_the_figure() -> None:
-    (axes,) = _drawn(chart(), "title").axes
+    (axes,) = panels(chart())
 
     line, *markers = axes.lines
     assert line.get_xdata().tolist() == [1, 10, 100]
@@ -67,7 +73,7 @@ def test_bars_are_stacked_lines_stand_at_limits_and_panels_share_their_axis() ->
     figure.add_vline(x=7, line={"color": "#445566", "dash": "dot"}, row=1, col=1)
     finish(figure, "", "")
 
-    upper, lower = _drawn(figure, "").axes
+    upper, lower = panels(figure)
 
     assert [(bar.get_y(), bar.get_height()) for bar in upper.patches] == [
         (0, 1), (0, 1), (1, 2), (1, 2)
@@ -120,12 +126,13 @@ def test_unknown_intervals_are_drawn_as_none() -> None:
     figure = chart()
     figure.data[0].error_y.array = np.array([np.nan, 0.5, 0.5])
 
-    (bars,) = _drawn(figure, "").axes[0].collections
+    (axes,) = panels(figure)
+    (bars,) = axes.collections
 
     assert bars.get_segments()[0][:, 1].tolist() == [0.75, 1.0]
 
 
 def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench.extras.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingRuntimeError, match=r"charts need .*plotly.*ofabench\[report\]"):
         check_charts()
