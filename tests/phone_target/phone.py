@@ -3,7 +3,6 @@
 import os
 import shutil
 import socket
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ import psutil
 
 from tests.phone_target.dialog import Dialog
 from tests.phone_target.helper import Helper
+from tests.phone_target.namespaces import NEW, inside, resize_disk
 from tests.phone_target.root import make_phone_root
 from tests.support import phone_roots
 from tests.support.phone_proxy import Proxy
@@ -161,8 +161,7 @@ class RealPhone:
 
     def _plug_in(self) -> Helper:
         script = [str(HERE / "hardware.sh"), str(self._tree), str(DISK_BYTES)]
-        own = ["unshare", "--user", "--map-root-user", "--mount", "--propagation", "private"]
-        hardware = Helper([*own, *script], self.log)
+        hardware = Helper([*NEW, *script], self.log)
         try:
             hardware.expect("ready")
         except BaseException:
@@ -175,7 +174,7 @@ class RealPhone:
         own = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
         script = [str(HERE / "system.sh"), str(self._tree), str(self._scratch), str(self.log)]
         system = Helper(
-            [*_inside(hardware), *own, *script],
+            [*inside(hardware), *own, *script],
             self.log,
             environment={"ANDROID_SOCKET_adbd": str(control)},
             pass_fds=(control,),
@@ -202,10 +201,7 @@ class RealPhone:
     def _resize_disk(self, size_bytes: int) -> None:
         if self._hardware is None:
             raise RuntimeError("the phone was never started: it has no disk yet")
-        # With both names mount(8) adds no option of before, as a user id that it may not set.
-        disk = ["disk", str(self._tree / "data/local/tmp")]
-        mount = ["mount", "-o", f"remount,size={size_bytes}", *disk]
-        subprocess.run([*_inside(self._hardware.pid), *mount], check=True, timeout=LISTENS_S)
+        resize_disk(self._hardware.pid, str(self._tree / "data/local/tmp"), size_bytes)
 
     def _wait_until_it_listens(self) -> None:
         deadline = time.monotonic() + LISTENS_S
@@ -216,11 +212,6 @@ class RealPhone:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"adbd does not listen; its log is {self.log}")
             time.sleep(0.01)
-
-
-def _inside(hardware: int) -> list[str]:
-    """Command that runs another inside the namespaces of process `hardware`."""
-    return ["nsenter", f"--target={hardware}", "--user", "--preserve-credentials", "--mount"]
 
 
 def port_place() -> socket.socket:

@@ -7,7 +7,6 @@ PAM, and lets in one key only. It is ended by its process id.
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -20,6 +19,9 @@ from typing import Self
 import psutil
 
 from bench.devices.ssh.address import SshAddress
+from tests.phone_target.build import NoTargetError
+from tests.ssh_target.machine import Machine, MachineOptions
+from tests.support.phone_proxy import Proxy
 
 START_S = 20.0
 ALIAS = "board"
@@ -36,11 +38,13 @@ class ServerOptions:
     Attributes:
         shell: the command that every session runs in place of the user's login shell; it finds
             the requested command in `SSH_ORIGINAL_COMMAND`. None for the login shell itself.
-        home: HOME there; None for a new folder.
+        machine: namespaces with a disk of their own; None for this machine's.
+        proxied: whether clients come through a proxy that can cut, damage and hold their bytes.
     """
 
     shell: str | None = None
-    home: Path | None = None
+    machine: MachineOptions | None = None
+    proxied: bool = False
 
 
 @dataclass
@@ -52,7 +56,6 @@ class SshServer:
 
     folder: Path
     options: ServerOptions = field(default_factory=ServerOptions)
-    port: int = 0
     _server: "subprocess.Popen[bytes] | None" = None
 
     def __post_init__(self) -> None:
@@ -62,9 +65,12 @@ class SshServer:
         self._program = program
         self.folder.mkdir(parents=True, exist_ok=True)
         self.folder.chmod(0o700)
-        self.home = self.options.home or self.folder / "home"
+        self.home = self.folder / "home"
         self.home.mkdir(exist_ok=True)
-        self.port = self.port or _free_port()
+        self._listening_port = _free_port()
+        self.proxy = Proxy(self._listening_port) if self.options.proxied else None
+        self.port = self.proxy.port if self.proxy else self._listening_port
+        self.machine = self._new_machine()
         for name in ("host_key", "user_key"):
             _make_key(self.folder / name)
         self._write_configuration()
@@ -82,7 +88,9 @@ class SshServer:
         return self.folder / "known_hosts"
 
     def start(self) -> None:
-        """Start the server, and wait until it listens."""
+        """Start the server if it does not run, and wait until it listens."""
+        if self._server is not None:
+            return
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # privilege separation needs it
         log = self.folder / "sshd.log"
@@ -91,22 +99,34 @@ class SshServer:
             start_new_session=True,
         )
         deadline_s = time.monotonic() + START_S
-        while not _listens(self.port):
+        while not _listens(self._listening_port):
             if self._server.poll() is not None or time.monotonic() > deadline_s:
                 self.stop()
                 raise NoServerError(f"sshd does not start: {log.read_text().strip()[-300:]}")
             time.sleep(0.02)
+        if self.proxy is not None:
+            self.proxy.start()
 
     def stop(self) -> None:
         """Kill the server and all its connections."""
         if self._server is None:
             return
+        if self.proxy is not None:
+            self.proxy.stop()
         for process in self._sessions():
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         self._server.kill()
         self._server.wait()
         self._server = None
+
+    def close(self) -> None:
+        """End the server and its machine."""
+        self.stop()
+        if self.machine is not None:
+            self.machine.close()
+        if self.proxy is not None:
+            self.proxy.close()
 
     def cut(self) -> None:
         """Break every open connection; the server stays."""
@@ -119,6 +139,16 @@ class SshServer:
     def programs(self) -> list[int]:
         """Return the process ids of what runs for its connections, without sshd's own."""
         return [process.pid for process in self._sessions() if _name(process) != "sshd"]
+
+    def let_in(self, allow: bool) -> None:
+        """Accept the client's key, or no key any more."""
+        key = (self.folder / "user_key.pub").read_text()
+        (self.folder / "authorized_keys").write_text(key if allow else "")
+
+    def trust(self) -> None:
+        """Let clients know its present host key, as a user who has accepted it."""
+        key = (self.folder / "host_key.pub").read_text()
+        self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {key}")
 
     def new_host_key(self) -> None:
         """Give the machine another host key, as if it had been set up again."""
@@ -136,7 +166,15 @@ class SshServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.stop()
+        self.close()
+
+    def _new_machine(self) -> Machine | None:
+        if self.options.machine is None:
+            return None
+        try:
+            return Machine(self.folder, self.home, self.options.machine)
+        except NoTargetError as why:
+            raise NoServerError(str(why)) from why
 
     def _sessions(self) -> list[psutil.Process]:
         assert self._server is not None
@@ -147,10 +185,13 @@ class SshServer:
     def _write_configuration(self) -> None:
         folder = self.folder
         shell = self.options.shell
-        environment = [f"HOME={self.home}", f"XDG_CACHE_HOME={self.home}/.cache"]
+        environment = {"HOME": str(self.home)}
+        if self.machine is not None:
+            shell = str(self.machine.wrapper)
+            environment |= self.machine.environment
         server = [
             "ListenAddress 127.0.0.1",
-            f"Port {self.port}",
+            f"Port {self._listening_port}",
             f"HostKey {folder}/host_key",
             f"PidFile {folder}/sshd.pid",
             f"AuthorizedKeysFile {folder}/authorized_keys",
@@ -158,7 +199,7 @@ class SshServer:
             "StrictModes no",  # its folder may be under /tmp
             "UsePAM no",
             "PrintMotd no",
-            f"SetEnv {' '.join(environment)}",
+            f"SetEnv {' '.join(f'{name}={value}' for name, value in environment.items())}",
             "MaxStartups 100",
             "MaxSessions 50",
             *([] if shell is None else [f"ForceCommand {shell}"]),
@@ -176,10 +217,8 @@ class SshServer:
         ]
         (folder / "sshd_config").write_text("\n".join(server) + "\n")
         self.config.write_text("\n".join(client) + "\n")
-        self.known_hosts.write_text(
-            f"[127.0.0.1]:{self.port} {(folder / 'host_key.pub').read_text()}"
-        )
-        (folder / "authorized_keys").write_text((folder / "user_key.pub").read_text())
+        self.trust()
+        self.let_in(True)
 
 
 def _make_key(path: Path) -> None:
@@ -204,9 +243,3 @@ def _name(process: psutil.Process) -> str:
     with suppress(psutil.NoSuchProcess):
         return process.name()
     return "sshd"
-
-
-def end_process(pid: int) -> None:
-    """Kill a process if it still runs."""
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)

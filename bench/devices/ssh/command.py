@@ -26,7 +26,7 @@ _ALWAYS = (
     "EscapeChar=none",
     "LogLevel=ERROR",
 )
-KEEP_ALIVE_S, KEEP_ALIVE_TRIES = 10, 3  # a silent connection is given up after half a minute
+KEEP_ALIVE_TRIES = 3  # unanswered, before a connection counts as broken
 READY, END = "ofabench-ready", "ofabench-end"
 # What every shell that follows POSIX passes on unchanged, and others do not.
 AWKWARD = 'it\'s "$HOME" \\\\ `x` !y\nsecond line'
@@ -40,13 +40,18 @@ _GREETING = f'printf "{READY}\\n%s\\n{END}\\n" "$1"; exec cat >/dev/null'
 
 
 def master_command(
-    address: SshAddress, socket: Path, config: Path | None, connect_s: float
+    address: SshAddress,
+    socket: Path,
+    config: Path | None,
+    *,
+    connect_s: float,
+    silent_s: float,
 ) -> list[str]:
     """Return the command that makes a connection, shared through `socket`, and greets."""
     options = [
         *_ALWAYS,
         f"ConnectTimeout={max(1, round(connect_s))}",
-        f"ServerAliveInterval={KEEP_ALIVE_S}",
+        f"ServerAliveInterval={max(1, round(silent_s / KEEP_ALIVE_TRIES))}",
         f"ServerAliveCountMax={KEEP_ALIVE_TRIES}",
         "ControlMaster=yes",
         "ControlPersist=no",

@@ -42,6 +42,7 @@ class SshTimeouts:
     connect_s: float = 10.0
     login_s: float = 60.0  # with keys: a hardware key waits for a touch
     answer_s: float = 30.0  # for the device to accept data
+    silent_s: float = 30.0  # until a connection without any answer counts as broken
     reconnect_s: float = 180.0  # for a board to return: a restart takes about a minute
 
 
@@ -133,7 +134,11 @@ class SshTransport:
         try:
             self._master = SshProcess(
                 master_command(
-                    self.address, self._socket(), self._config, self._timeouts.connect_s
+                    self.address,
+                    self._socket(),
+                    self._config,
+                    connect_s=self._timeouts.connect_s,
+                    silent_s=self._timeouts.silent_s,
                 ),
                 self._timeouts.answer_s,
             )

@@ -20,14 +20,14 @@ DEFAULT_FOLDER = "~/.cache/ofabench-remote"
 LEFT_WAIT_S = 20
 START_S = 60.0  # of the runner, under emulation too
 NOT_EXECUTABLE = 126  # the shell's status for a file that may not be executed
-_CLAIM = f"""\
+_CLAIM = """\
 mkdir -p "$1" || exit 1
 : > "$1/.writable" && rm -f "$1/.writable" || exit 1
 n=0
 while [ -e "$2" ] && read -r p s <"$2" && [ "$s" != "$3" ] &&
   grep -q runner /proc/$p/cmdline 2>/dev/null
 do
-  [ $n -lt {LEFT_WAIT_S} ] || {{ echo "taken $p"; exit 0; }}
+  [ $n -lt "$4" ] || { echo "taken $p"; exit 0; }
   n=$((n + 1)); sleep 1
 done
 echo free"""
@@ -107,7 +107,8 @@ class Board(RemoteMachine):
     def ready(self) -> Connection:
         """Make sure that the folder can be used, and that no other session measures there."""
         folder = self.folder
-        argv = ["sh", "-c", _CLAIM, "ofabench", folder.path, folder.runner_pid, self.session]
+        places = [folder.path, folder.runner_pid]
+        argv = ["sh", "-c", _CLAIM, "ofabench", *places, self.session, str(LEFT_WAIT_S)]
         claimed = self.ask(lambda connection: connection.run(argv, timeout_s=ASK_S + LEFT_WAIT_S))
         if claimed.status != 0:
             raise DeviceError(

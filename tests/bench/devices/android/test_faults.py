@@ -10,7 +10,8 @@ from bench.devices.remote.runner.bundle import ensure_bundle
 from bench.errors import MissingRuntimeError, OfabenchError
 from tests.phone_target.phone import RealPhone
 from tests.pocket_phone.phone import PocketPhone
-from tests.support.phone_faults import Clock, answer, survive
+from tests.support.phone_faults import answer, survive_on_phone
+from tests.support.sweep_faults import Clock
 
 COUNT = int(os.environ.get("OFABENCH_PHONE_FAULTS", "25"))  # CI makes them 200 too
 # A load takes ten seconds on the emulated phone, in place of a tenth of one.
@@ -35,7 +36,9 @@ def test_a_sweep_survives_every_fault_on_the_pocket_phone(tmp_path: Path) -> Non
     with PocketPhone(tmp_path / "phone", "pixel2") as phone:
         phone.answer_dialog(True)
 
-        result = survive(phone, tmp_path / "key", tmp_path / "s.sqlite", count=COUNT, seed=1)
+        result = survive_on_phone(
+            phone, tmp_path / "key", tmp_path / "s.sqlite", count=COUNT, seed=1
+        )
 
         assert phone.violations == []
     print(result)
@@ -55,7 +58,9 @@ def test_a_sweep_survives_faults_on_androids_own_daemon(
         pytest.skip(f"no bundle for arm64 here: {error}")
     answer(real_phone, allow=True)
 
-    result = survive(real_phone, tmp_path / "key", tmp_path / "s.sqlite", count=REAL_COUNT, seed=3)
+    result = survive_on_phone(
+        real_phone, tmp_path / "key", tmp_path / "s.sqlite", count=REAL_COUNT, seed=3
+    )
 
     print(result)
     assert sum(result.made.values()) == REAL_COUNT
