@@ -1,5 +1,6 @@
 """The documentation's site: it is built strictly, its links lead somewhere, it fits on a phone."""
 
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from docs.site.links import BrokenLink, broken_links
+from docs.site.notebooks import notebook_text
 from tests.support.browser import DESKTOP_PX, PHONE_PX, browser
 
 ROOT = Path(__file__).parent.parent
@@ -66,6 +68,30 @@ def test_an_address_elsewhere_is_checked_for_its_form(tmp_path: Path) -> None:
     ]
 
 
+def test_a_notebook_becomes_a_page_with_the_outputs_that_it_keeps() -> None:
+    outputs = [
+        {"output_type": "stream", "name": "stdout", "text": ["1\n", "2\n"]},
+        {"output_type": "execute_result", "data": {"text/html": "<b>3</b>", "text/plain": "3"}},
+        {"output_type": "display_data", "data": {"image/png": "AAAA\n", "text/html": "<i>4</i>"}},
+        {"output_type": "display_data", "data": {"image/svg+xml": "<svg/>"}},
+        {"output_type": "display_data", "data": {"text/plain": "5"}},
+    ]
+    cells = [
+        {"cell_type": "markdown", "source": ["# Title\n", "text"]},
+        {"cell_type": "code", "source": "f()", "outputs": outputs},
+        {"cell_type": "code", "source": "", "outputs": []},
+    ]
+    assert notebook_text(json.dumps({"cells": cells})).split("\n\n") == [
+        "# Title\ntext",
+        "````python\nf()\n````",
+        "````text\n1\n2\n````",
+        '<div class="output">\n<b>3</b>\n</div>',
+        '<img class="output" alt="" src="data:image/png;base64,AAAA">',
+        '<img class="output" alt="" src="data:image/svg+xml;base64,PHN2Zy8+">',
+        "````text\n5\n````",
+    ]
+
+
 @pytest.mark.slow
 def test_every_link_of_the_site_leads_somewhere(site: Path) -> None:
     count, broken = broken_links(site)
@@ -86,6 +112,7 @@ def test_every_page_fits_and_fetches_nothing(site: Path, width_px: int) -> None:
             assert page.complaints() == [], name
         for name, address in SHOWN.items():
             page.load(site / address)
+            page.wait_for("return document.getAnimations().length === 0")
             page.screenshot(f"site-{name}-{width_px}")
 
 

@@ -74,6 +74,8 @@ def _elsewhere(address: str) -> str:
     parts = urlsplit(address)
     if not parts.scheme and not parts.netloc:
         return ""
+    if parts.scheme == "data":
+        return ""
     if parts.scheme not in ("http", "https"):
         return f"is neither a file of the site nor an address of the web ({parts.scheme or '//'})"
     if any(letter.isspace() for letter in address) or "." not in (parts.hostname or ""):

@@ -8,6 +8,8 @@ import os
 import re
 from pathlib import Path
 
+from docs.site.notebooks import notebook_pages
+
 # By path in the repository, the page of the site; `docs/` is the site's root.
 ROOT_PAGES = {
     "CHANGELOG.md": "development/changelog.md",
@@ -15,6 +17,7 @@ ROOT_PAGES = {
     "README.md": "README.md",
 }
 _SOURCES = {uri: path for path, uri in ROOT_PAGES.items() if path != "README.md"}
+_SOURCES |= {uri: str(path) for uri, path in notebook_pages().items()}
 _LINK = re.compile(
     r"(?P<before>\]\(|(?:src|srcset|href)=\")(?P<path>[^)\s\"#:]+)(?P<rest>[)\s\"#])"
 )
