@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
-from bench.errors import InterruptedSweepError, OfabenchError
+from bench.errors import DeviceInUseError, InterruptedSweepError, OfabenchError
 from bench.options import Options
 from bench.protocol.clock import Clock
 from ofabench.launcher import Function, Worker
@@ -72,15 +72,25 @@ class MemberRun:
     def measure(self, function: Function, options: Options) -> Any:
         """Run a function in a worker process in the member's turn; return its result.
 
+        If another process measures on its hardware, that may be another member, whose address does
+        not tell: it is tried again whenever a turn of another member has ended.
+
         Raises:
             InterruptedSweepError: it was stopped, or `stop` was called before its turn.
             OfabenchError: the function's error, or the process ended without a result.
         """
-        with self._turns.turn(self.member, self._show_waiting):
-            outcome = self._start(function, options).wait()
-        if outcome.error is not None:
-            raise outcome.error
-        return outcome.result
+        member, turns = self.member, self._turns
+        while True:
+            with turns.turn(member, self._show_waiting):
+                ended = turns.ended_of_others(member)
+                outcome = self._start(function, options).wait()
+            if outcome.error is None:
+                return outcome.result
+            if not isinstance(outcome.error, DeviceInUseError):
+                raise outcome.error
+            self.display.show_waiting(str(outcome.error))
+            if not turns.wait_for_others(member, ended):
+                raise outcome.error
 
     def stop(self) -> None:
         """Interrupt it as Ctrl-C does, whatever it does now; from any thread."""

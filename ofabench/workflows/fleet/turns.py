@@ -68,8 +68,9 @@ class Turns:
         self._fleet = fleet
         self._places = {member.name: place for place, member in enumerate(fleet)}
         self._had: Counter[str] = Counter()
+        self._ended: Counter[str] = Counter()
         self._turns: list[_Turn] = []
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # its lock may be taken again by its owner
         self._stopped = False
 
     @contextmanager
@@ -88,7 +89,28 @@ class Turns:
         finally:
             with self._changed:
                 self._turns.remove(turn)
+                self._ended[member.name] += turn.running
                 self._changed.notify_all()
+
+    def ended_of_others(self, member: FleetMember) -> int:
+        """Return how many turns of other members have ended so far."""
+        with self._changed:
+            return self._ended.total() - self._ended[member.name]
+
+    def wait_for_others(self, member: FleetMember, ended: int) -> bool:
+        """Wait until more than `ended` turns of other members have ended.
+
+        Returns False if nobody else has a turn that could end. Raises `InterruptedSweepError`
+        after `stop`.
+        """
+        with self._changed:
+            while not self._stopped and self.ended_of_others(member) == ended:
+                if not any(turn.running and turn.member is not member for turn in self._turns):
+                    return False
+                self._changed.wait()
+            if self._stopped:
+                raise InterruptedSweepError("stopped before its turn")
+            return True
 
     def stop(self) -> None:
         """Let nobody begin a turn any more; members that wait are interrupted."""

@@ -166,3 +166,18 @@ def test_after_a_stop_nobody_begins_and_those_that_wait_are_interrupted() -> Non
     assert second.error == "stopped before its turn"
     with pytest.raises(InterruptedSweepError), turns.turn(a):
         pass
+
+
+def test_a_member_whose_hardware_is_in_use_waits_for_the_end_of_another_turn() -> None:
+    a, b, _ = PHONES
+    turns = Turns(fleet_of(*PHONES))
+
+    assert not turns.wait_for_others(a, 0)  # nobody could end
+    with turns.turn(a):
+        assert not turns.wait_for_others(a, 0)  # its own turn does not count
+    assert turns.ended_of_others(a) == 0
+    with turns.turn(b):
+        pass
+    assert turns.ended_of_others(a) == 1
+    assert turns.wait_for_others(a, 0)  # one has ended meanwhile
+    assert not turns.wait_for_others(a, 1)
