@@ -33,6 +33,10 @@ class Steps:
         self._begun_s += seconds
         self._reported_s = None
 
+    def paused(self, seconds: float) -> None:
+        """Exclude the time in which other sweeps were measured."""
+        self._begun_s += seconds
+
     def begin_replicate(self) -> None:
         """Begin a replicate."""
         self._rounds = 0

@@ -16,7 +16,8 @@ from bench.protocol.device import THROTTLED, ReplicatePlan, RoundResult, Workloa
 from bench.protocol.progress import NoProgress
 from bench.protocol.target import Target
 from bench.sweep.planner import ListPlanner
-from bench.sweep.run import REPLICATE_TRIES, run_sweep
+from bench.sweep.replicates import REPLICATE_TRIES
+from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
 from bench.sweep.summary import summarise
 from bench.timing.plan import SweepPlan

@@ -6,7 +6,7 @@ from bench.backends.registry import backend_of
 from bench.protocol.device import Device
 from bench.protocol.progress import NoProgress, Progress
 from bench.protocol.target_check import check_same_target
-from bench.sweep.run import unfinished_replicates
+from bench.sweep.replicates import unfinished_replicates
 from bench.sweep.store import SweepStore
 from ofabench.options.measured_search import DECIDING
 from ofabench.workflows.devices import DeviceLike, device_in, waits

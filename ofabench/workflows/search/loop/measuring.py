@@ -12,7 +12,8 @@ from bench.errors import DeviceError, FileError
 from bench.protocol.device import Device, Workload
 from bench.protocol.progress import Progress
 from bench.sweep.memory_batching import footprint_bytes, free_memory_bytes, lay_groups
-from bench.sweep.run import run_sweep, unfinished_replicates
+from bench.sweep.replicates import unfinished_replicates
+from bench.sweep.run import run_sweep
 from bench.sweep.store import SweepStore
 from bench.timing.aggregation import derive_measurements
 from bench.timing.measurement import Measurement
