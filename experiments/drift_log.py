@@ -87,7 +87,7 @@ def _measure(out: Path, backends: Sequence[str], every_s: float, during_s: float
             request = SweepRequest(
                 space=SPACE,
                 device=DeviceOptions(device="cpu"),
-                backend=backend,
+                backend=(backend,),
                 sweep=SweepOptions(
                     archs=archs, blocks=0, replicates=2, rounds=8, burst=2, seed=number % 100_000
                 ),

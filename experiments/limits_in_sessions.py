@@ -202,7 +202,7 @@ def _measure(out: Path, predictor: LatencyPredictor) -> None:
     request = SweepRequest(
         space=space.name,
         device=DeviceOptions(device="cpu"),
-        backend=target.backend,
+        backend=(target.backend,),
         sweep=sweep,
         out=out / f"session-{number}.sqlite",
     )

@@ -152,8 +152,8 @@ class FakeDevice:
 
 
 def _load(workload: Workload, backend: Backend, target: Target) -> FakeModel:
-    # Compared by name, because a backend for loaded files may wrap another one.
-    if backend.name == FakeBackend.name:
+    # Also by name, because a backend for loaded files may wrap another one.
+    if isinstance(backend, FakeBackend) or backend.name == FakeBackend.name:
         # The costs of a fake model do not depend on its weights, so none are created.
         count = len(workload.blocks)
         model = Model(workload.blocks, ({},) * count, file=workload.file)

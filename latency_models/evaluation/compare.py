@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from bench.errors import InputError
 from bench.protocol.target import Target
 from bench.timing.intervals import student_t
+from latency_models.evaluation.evaluate import rank_correlation
 from latency_models.tables.table import LatencyTable
 
 Floats = NDArray[np.float64]
@@ -55,6 +56,12 @@ class Comparison:
     only_second: tuple[str, ...]
 
     @property
+    def rank_correlation(self) -> float | None:
+        """Spearman's correlation of the latencies; None where all of one table are equal."""
+        latencies = (self.blocks[name].to_numpy() for name in ("first_ms", "second_ms"))
+        return rank_correlation("spearmanr", *latencies)
+
+    @property
     def tested(self) -> int:
         """Number of blocks with intervals in both tables."""
         return int(self.blocks["p"].notna().sum())
@@ -72,8 +79,12 @@ class Comparison:
     @property
     def moved(self) -> pd.DataFrame:
         """Blocks that changed significantly, largest change first."""
-        changed = self.blocks[self.blocks["moved"]]
-        return changed.sort_values("beside", key=lambda v: -np.abs(np.log(v)), kind="stable")
+        return self.by_change[self.by_change["moved"]]
+
+    @property
+    def by_change(self) -> pd.DataFrame:
+        """All blocks in common, largest drift-corrected change first."""
+        return self.blocks.sort_values("beside", key=lambda v: -np.abs(np.log(v)), kind="stable")
 
     def differences(self) -> list[str]:
         """Describe what differs between the targets, except the version of the runtime."""
@@ -90,8 +101,8 @@ def compare_tables(first: LatencyTable, second: LatencyTable) -> Comparison:
     common = [spec for spec in first.specs if spec in second]
     if not common:
         raise InputError(
-            f"the tables of {first.target.key} and {second.target.key} have no block in common; "
-            "sweep the same space at the same resolutions"
+            f"the tables of {first.target.key} and {second.target.key} have no block in common"
+            f"{_other_spaces(first, second)}; sweep the same space at the same resolutions"
         )
     rows = [_rows(table).loc[[spec.key for spec in common]] for table in (first, second)]
     ratio = rows[1]["latency_ms"].to_numpy() / rows[0]["latency_ms"].to_numpy()
@@ -128,6 +139,13 @@ def compare_tables(first: LatencyTable, second: LatencyTable) -> Comparison:
         only_first=tuple(spec.key for spec in first.specs if spec not in second),
         only_second=tuple(spec.key for spec in second.specs if spec not in first),
     )
+
+
+def _other_spaces(*tables: LatencyTable) -> str:
+    """Return the names of the tables' spaces in brackets; "" for one, or where one is unknown."""
+    names = [str(table.provenance.get("space", "")) for table in tables]
+    known = "" not in names and len({*names}) > 1
+    return f" (of the spaces {' and '.join(names)})" if known else ""
 
 
 def discoveries(p: Floats, rate: float) -> NDArray[np.bool_]:

@@ -39,7 +39,7 @@ COMMANDS = {
     "selfcheck": "check a device from end to end, and write the results",
     "cost": "compare the cost of a supernet with one training for each device",
     "report": "write one HTML page with charts of runs, which opens offline",
-    "compare": "compare two latency tables or two results of measure: what became slower",
+    "compare": "compare latency tables or two results of measure: what became slower",
 }
 DESCRIPTION = "Measure a device, predict the latency of networks, and find the best network for it."
 EXIT_BAD_INPUT = 2

@@ -9,18 +9,20 @@ from ofabench.options import shared
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompareOptions(Options):
-    """Two latency tables or two results of `measure`, the allowed difference, and outputs."""
+    """Latency tables or two results of `measure`, the allowed difference, and outputs."""
 
-    first: Path = option(
-        positional=True, metavar="A.parquet|.json|.sqlite", help="first table or result"
+    inputs: tuple[Path, ...] = option(
+        positional=True,
+        metavar="A.parquet|.sqlite|.json",
+        help="latency tables, tables of several targets, or sweeps, with which the first is "
+        "compared; or two results of measure",
     )
-    second: Path = option(positional=True, metavar="B.parquet|.json|.sqlite", help="second one")
     fail_above: float | None = option(
         None,
         unit=SHARE,
         metavar="5%",
-        help="of tables: fail if B is slower than A by more: all blocks together, or a "
-        "significantly changed block",
+        help="of tables: fail if another is slower than the first by more: all blocks together, "
+        "or a significantly changed block",
     )
     fail_slower: float | None = option(
         None,
@@ -28,6 +30,12 @@ class CompareOptions(Options):
         metavar="5%",
         help="of results of measure: fail if a model file is slower by more, beyond noise, or is "
         "absent",
+    )
+    csv: Path | None = option(
+        None,
+        metavar="WIDE.csv",
+        help="write tables side by side: a row a block, columns for each target, and the ratio to "
+        "the first",
     )
     out: Path | None = option(
         None, metavar="COMPARE.html", help="write an HTML page with charts (of tables)"

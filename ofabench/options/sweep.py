@@ -173,12 +173,16 @@ class SweepOptions(Options):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SweepRequest(Options):
-    """Request of a sweep: space, device, backend, and file."""
+    """Request of a sweep: space, device, backends, and file."""
 
     space: str = shared.space()
     device: DeviceOptions = nested(DeviceOptions)
-    backend: str | None = option(
-        None, metavar="B", help="runtime: torch, onnx or tflite; on phones tflite"
+    backend: tuple[str, ...] | None = option(
+        None,
+        separator=",",
+        metavar="B[,B]",
+        help="runtime: torch, onnx or tflite; on phones tflite. Several take turns, replicate by "
+        "replicate, each with a file STEM-B.sqlite; their table is in STEM.parquet and STEM.csv",
     )
     sweep: SweepOptions = nested(SweepOptions)
     out: Path = shared.out("SWEEP.sqlite|FOLDER")

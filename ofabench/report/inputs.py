@@ -11,8 +11,9 @@ from bench.sweep.sqlite_file import HEADER as SQLITE
 from bench.sweep.store import SweepStore
 from latency_models.predictors import file as predictor_file
 from latency_models.predictors.predictor import LatencyPredictor
-from latency_models.tables import networks, table
+from latency_models.tables import networks, side_by_side, table
 from latency_models.tables.networks import NetworksTable
+from latency_models.tables.side_by_side import TargetsTable
 from latency_models.tables.storage import load_any_frame
 from latency_models.tables.table import LatencyTable
 from ofabench.report.deployment import Deployment, is_deployment, read_deployment
@@ -27,10 +28,9 @@ from supernet.train.log import read_log
 PARQUET = b"PAR1"
 HEAD_BYTES = 64
 ACCEPTED = (
-    "a sweep (.sqlite), a latency table, networks table, latency predictor or accuracy predictor "
-    "(.parquet), a search's result or front, a verified network, a deployment's card (.json), a "
-    "training log (.jsonl), "
-    "or a folder of such files"
+    "a sweep (.sqlite), a latency table, also of several targets, networks table, latency "
+    "predictor or accuracy predictor (.parquet), a search's result or front, a verified network, a "
+    "deployment's card (.json), a training log (.jsonl), or a folder of such files"
 )
 
 
@@ -40,6 +40,7 @@ class Inputs:
 
     sweeps: dict[str, Path] = field(default_factory=dict)
     tables: dict[str, LatencyTable] = field(default_factory=dict)
+    side_by_side: dict[str, TargetsTable] = field(default_factory=dict)  # also among `tables`
     networks: dict[str, NetworksTable] = field(default_factory=dict)
     predictors: dict[str, LatencyPredictor] = field(default_factory=dict)
     accuracies: dict[str, AccuracyPredictor] = field(default_factory=dict)
@@ -53,11 +54,13 @@ class Inputs:
     @property
     def count(self) -> int:
         """Number of recognised files; a deployment and its measurements are one."""
-        return len(self.names()) - sum(len(each.outcomes) for each in self.deployments.values())
+        outcomes = sum(len(each.outcomes) for each in self.deployments.values())
+        targets = sum(len(each.targets) for each in self.side_by_side.values())
+        return len(self.names()) - outcomes - targets
 
     def names(self) -> list[str]:
         """Names of everything that is recognised."""
-        measured = [*self.sweeps, *self.tables, *self.networks]
+        measured = [*self.sweeps, *self.tables, *self.side_by_side, *self.networks]
         fitted = [*self.predictors, *self.accuracies]
         results = [*self.searches, *self.outcomes, *self.deployments]
         return [*measured, *fitted, *results, *self.logs, *self.commands]
@@ -154,6 +157,10 @@ def _add_parquet(inputs: Inputs, path: Path, name: str) -> bool:
     kind = metadata.get("what")
     if kind == table.WHAT:
         inputs.tables[name] = LatencyTable.load(path)
+    elif kind == side_by_side.WHAT:
+        inputs.side_by_side[name] = TargetsTable.load(path)
+        by_label = inputs.side_by_side[name].tables()
+        inputs.tables.update({f"{name}, {label}": each for label, each in by_label.items()})
     elif kind == networks.WHAT:
         inputs.networks[name] = NetworksTable.load(path)
     elif kind == predictor_file.WHAT:

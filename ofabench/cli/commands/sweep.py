@@ -13,6 +13,7 @@ from ofabench.options.sweep import SweepRequest
 
 if TYPE_CHECKING:
     from bench.sweep.summary import SweepSummary
+    from ofabench.workflows.sweep.backend_sweeps import BackendSweeps
     from ofabench.workflows.sweep.sweep_result import Sweep
 
 
@@ -32,17 +33,19 @@ def run(options: SweepCommand) -> int:
     if options.fleet is not None:
         return _sweep_fleet(options, options.fleet)
     from ofabench.display.progress import get_sweep_progress
-    from ofabench.workflows.sweep.sweep import sweep_request
+    from ofabench.workflows.sweep.sweep import BackendSweeps, sweep_request
 
-    sweep = sweep_request(
+    done = sweep_request(
         options,
         get_sweep_progress(options.progress),
         resume_with=resume_command(options),
     )
-    if options.json:
-        print(json.dumps(sweep.summary.to_json()))
+    if isinstance(done, BackendSweeps):
+        _show_backends(done, options)
+    elif options.json:
+        print(json.dumps(done.summary.to_json()))
     else:
-        _show(sweep, options)
+        _show(done, options)
     return 0
 
 
@@ -60,6 +63,20 @@ def _sweep_fleet(options: SweepCommand, fleet: Path) -> int:
 def _show(sweep: "Sweep", options: SweepCommand) -> None:
     print(sweep)
     print(f"next        {build_command(options, sweep.summary)}")
+
+
+def _show_backends(done: "BackendSweeps", options: SweepCommand) -> None:
+    from ofabench.workflows.sweep.sweep_text import sweep_lines
+
+    if options.json:
+        print(json.dumps(done.to_dict()))
+        return
+    for sweep in done.sweeps.values():
+        print("\n".join([*sweep_lines(sweep), ""]))
+    if done.table is not None:
+        files = " and ".join(map(str, done.table_paths))
+        print(f"table       {len(done.table)} blocks on {len(done.table.targets)} targets: {files}")
+        print(f"next        {shlex.join(['ofabench', 'compare', str(done.table_paths[0])])}")
 
 
 def build_command(options: SweepCommand, summary: "SweepSummary") -> str:

@@ -88,7 +88,7 @@ def sweep_fleet(  # noqa: PLR0913 - one for each thing that a sweep is of
     request = SweepRequest(
         space=str(space),
         device=DeviceOptions(wait=wait),
-        backend=backend,
+        backend=None if backend is None else (backend,),
         sweep=options,
         out=Path(out),
     )
@@ -124,9 +124,15 @@ def sweep_fleet_request(
 
 
 def member_request(member: FleetMember, request: SweepRequest) -> SweepRequest:
-    """Return the sweep of one member; `InputError` if it has no backend."""
-    backend = member.backend_or_usual or request.backend
-    if backend is None:
+    """Return the sweep of one member; `InputError` if it has no backend, or several."""
+    own = member.backend_or_usual
+    backends = request.backend or () if own is None else (own,)
+    if len(backends) > 1:
+        raise InputError(
+            f"--backend names {len(backends)} backends, and a member of a fleet has one: give "
+            "several without --fleet"
+        )
+    if not backends:
         raise InputError(
             f"which backend runs on {member.name}? give it a key backend in the fleet file, or "
             "--backend for all that have none"
@@ -142,7 +148,7 @@ def member_request(member: FleetMember, request: SweepRequest) -> SweepRequest:
     return SweepRequest(
         space=request.space,
         device=device_of_member(member, request.device),
-        backend=backend,
+        backend=backends,
         sweep=sweep,
         out=out,
     )

@@ -54,14 +54,15 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
         "first": comparison.first.key,
         "second": comparison.second.key,
         "differences": comparison.differences(),
-        "level": _move(comparison.drift),
+        "level": move_json(comparison.drift),
         "references": comparison.references,
-        "kinds": {kind: _move(move) for kind, move in comparison.kinds.items()},
+        "rank_correlation": comparison.rank_correlation,
+        "kinds": {kind: move_json(move) for kind, move in comparison.kinds.items()},
         "common": len(comparison.blocks),
         "tested": comparison.tested,
         "outside": comparison.outside,
         "expected_outside": comparison.expected,
-        "moved": [_clean(row) for row in comparison.moved.to_dict("records")],
+        "moved": [clean(row) for row in comparison.moved.to_dict("records")],
         "only_first": list(comparison.only_first),
         "only_second": list(comparison.only_second),
         "verdict": verdict(comparison),
@@ -78,6 +79,8 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
     yield f"drift      {factor(comparison.drift.ratio)}{interval(comparison.drift)}, B against A"
     if comparison.references is not None:
         yield f"references {factor(comparison.references)}"
+    if comparison.rank_correlation is not None:
+        yield f"ranks      correlation {comparison.rank_correlation:.3f} (Spearman)"
     yield "drift-corrected:"
     for kind, move in comparison.kinds.items():
         yield f"  {kind:<14}{move.blocks:>5}  {factor(move.ratio)}{interval(move)}"
@@ -109,12 +112,14 @@ def _drift_text(drift: MedianRatio) -> str:
     return f"B is {abs(drift.ratio - 1):.1%} {faster} than A"
 
 
-def _move(move: MedianRatio) -> dict[str, Any]:
+def move_json(move: MedianRatio) -> dict[str, Any]:
+    """Return a median ratio as JSON values."""
     values = {"ratio": move.ratio, "low": move.low, "high": move.high, "blocks": move.blocks}
-    return _clean(values)
+    return clean(values)
 
 
-def _clean(values: dict[Any, Any]) -> dict[str, Any]:
+def clean(values: dict[Any, Any]) -> dict[str, Any]:
+    """Return values with null in place of NaN."""
     return {
         str(name): None if isinstance(value, float) and math.isnan(value) else value
         for name, value in values.items()

@@ -9,12 +9,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from latency_models.networks.categories.predictor import CategoryPredictor
+    from latency_models.tables.side_by_side import TargetsTable
     from latency_models.tables.table import LatencyTable
 
 UNPRINTED = "space_toml"  # part of the provenance: a whole file
 
 
-def open_table(path: Path) -> "LatencyTable | CategoryPredictor":
+def open_table(path: Path) -> "LatencyTable | TargetsTable | CategoryPredictor":
     """Return the table in a file: latencies of blocks, or costs of categories.
 
     Raises:
@@ -22,19 +23,22 @@ def open_table(path: Path) -> "LatencyTable | CategoryPredictor":
     """
     from latency_models.networks.categories.file import WHAT
     from latency_models.networks.categories.predictor import CategoryPredictor
-    from latency_models.tables.storage import load_any_frame
+    from latency_models.tables import side_by_side
+    from latency_models.tables.side_by_side import TargetsTable
+    from latency_models.tables.storage import kind_of
     from latency_models.tables.table import LatencyTable
 
-    if load_any_frame(path)[1].get("what") == WHAT:
+    kind = kind_of(path)
+    if kind == WHAT:
         return CategoryPredictor.load(path)
-    return LatencyTable.load(path)
+    return TargetsTable.load(path) if kind == side_by_side.WHAT else LatencyTable.load(path)
 
 
-def table_json(table: "LatencyTable | CategoryPredictor") -> dict[str, Any]:
+def table_json(table: "LatencyTable | TargetsTable | CategoryPredictor") -> dict[str, Any]:
     """Return target, provenance and size of a table as JSON values."""
-    from latency_models.tables.table import LatencyTable
+    from latency_models.networks.categories.predictor import CategoryPredictor
 
-    if isinstance(table, LatencyTable):
+    if not isinstance(table, CategoryPredictor):
         return table.to_dict()
     return {
         "target": table.target.to_json(),
@@ -44,10 +48,13 @@ def table_json(table: "LatencyTable | CategoryPredictor") -> dict[str, Any]:
     }
 
 
-def table_text(table: "LatencyTable | CategoryPredictor", name: str) -> str:
+def table_text(table: "LatencyTable | TargetsTable | CategoryPredictor", name: str) -> str:
     """Return the contents of a table as lines; `name` is its file's name."""
+    from latency_models.tables.side_by_side import TargetsTable
     from latency_models.tables.table import LatencyTable
 
+    if isinstance(table, TargetsTable):
+        return "\n\n".join(map(_blocks_words, table.tables().values()))
     return _blocks_words(table) if isinstance(table, LatencyTable) else _costs_words(table, name)
 
 

@@ -76,10 +76,32 @@ class ComparedMeasurement:
 
 
 def holds_measurement(source: Any) -> bool:
-    """Return whether something is a measurement of model files, or a JSON or SQLite file."""
+    """Return whether something is a measurement of model files, a JSON file, or a SQLite file.
+
+    Of SQLite files, sweeps of a space are none.
+    """
     if isinstance(source, Measurements):
         return True
-    return isinstance(source, str | os.PathLike) and _kind(Path(source)) in {".json", ".sqlite"}
+    if not isinstance(source, str | os.PathLike):
+        return False
+    path = Path(source)
+    kind = _kind(path)
+    return kind == ".json" or (kind == ".sqlite" and not _is_of_space(path))
+
+
+def is_sqlite(path: Path) -> bool:
+    """Return whether a file is a SQLite file; by the suffix of its name if it cannot be read."""
+    return _kind(path) == ".sqlite"
+
+
+def _is_of_space(path: Path) -> bool:
+    from bench.sweep.store import SweepStore
+
+    try:
+        with SweepStore.open(path) as store:
+            return "space" in dict(store.plan.requested)
+    except FileError:  # reading the file, next, raises the error
+        return False
 
 
 def read_compared(source: Measurements | str | os.PathLike[str]) -> ComparedMeasurement:

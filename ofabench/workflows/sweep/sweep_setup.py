@@ -12,7 +12,7 @@ from bench.protocol.device import Device, Workload
 from bench.protocol.progress import Progress
 from bench.protocol.target import Target
 from bench.sweep.planner import Planner
-from bench.sweep.run import run_sweep
+from bench.sweep.run import SweepPart, run_sweeps
 from bench.sweep.spread import AT_ONCE, Spread
 from bench.sweep.store import SweepStore
 from bench.sweep.summary import SweepSummary, summarise
@@ -127,23 +127,30 @@ def sweep_into(  # noqa: PLR0913
     spread: Spread = AT_ONCE,
 ) -> SweepSummary:
     """Sweep to the end. A failure before the first finished replicate leaves no file."""
+    part = SweepPart(backend=backend, planner=planner, store=store)
+    sweep_by_turns(device, [part], progress, forced=forced, resume_with=resume_with, spread=spread)
+    return summarise(store)
+
+
+def sweep_by_turns(  # noqa: PLR0913
+    device: Device,
+    parts: Sequence[SweepPart],
+    progress: Progress,
+    *,
+    forced: bool,
+    resume_with: str,
+    spread: Spread,
+) -> None:
+    """Sweep all parts to their ends, by turns.
+
+    After a failure no file is left in which no replicate is finished.
+    """
     try:
-        run_sweep(
-            device,
-            backend,
-            store.target,
-            planner,
-            store.plan,
-            store,
-            progress,
-            forced=forced,
-            resume_with=resume_with,
-            spread=spread,
-        )
+        run_sweeps(device, parts, progress, forced=forced, resume_with=resume_with, spread=spread)
     except InterruptedSweepError:
         raise
     except OfabenchError:
-        if not store.replicates() and len(store.sessions()) < 2:
-            store.discard()
+        for part in parts:
+            if not part.store.replicates() and len(part.store.sessions()) < 2:
+                part.store.discard()
         raise
-    return summarise(store)

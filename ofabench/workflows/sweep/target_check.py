@@ -90,7 +90,7 @@ class TargetCheck:
         return SweepRequest(
             space=size.space,
             device=self.device,
-            backend=self.backend,
+            backend=(self.backend,),
             sweep=replace(
                 self.sweep,
                 blocks=size.blocks,

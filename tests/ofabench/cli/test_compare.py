@@ -132,7 +132,7 @@ def test_a_share_that_is_none_is_refused(text: str, capsys: pytest.CaptureFixtur
 @given(st.floats(0, 1e6))
 def test_shares_are_read_in_both_ways(value: float) -> None:
     def share(text: str) -> float | None:
-        return CompareOptions(first="a", second="b", fail_above=text).fail_above  # type: ignore[arg-type]
+        return CompareOptions(inputs=("a", "b"), fail_above=text).fail_above  # type: ignore[arg-type]
 
     assert share(repr(value)) == value
     assert share(f"{value!r}%") == value / 100

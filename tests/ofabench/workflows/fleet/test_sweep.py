@@ -122,7 +122,7 @@ def test_options_of_a_member_override_those_of_the_command_and_existing_sweeps_a
     common = SweepRequest(
         space="tiny",
         device=DeviceOptions(wait=True),
-        backend="onnx",
+        backend=("onnx",),
         sweep=replace(SMALL, batch=2, threads=4, cores="0"),
         out=tmp_path,
     )
@@ -132,7 +132,7 @@ def test_options_of_a_member_override_those_of_the_command_and_existing_sweeps_a
     assert request == SweepRequest(
         space="tiny",
         device=DeviceOptions(device="adb:X", wait=True, phone=PhoneOptions(frequency_khz=1000)),
-        backend="tflite",
+        backend=("tflite",),
         sweep=replace(SMALL, batch=2, cores="big", threads=4, precision="fp16"),
         out=tmp_path / "note8.sqlite",
     )
@@ -143,13 +143,15 @@ def test_options_of_a_member_override_those_of_the_command_and_existing_sweeps_a
 
 def test_a_member_without_a_backend_has_that_of_the_command(tmp_path: Path) -> None:
     member = FleetMember(name="here", device=DeviceOptions(device="cpu"))
-    common = SweepRequest(space="tiny", backend="onnx", out=tmp_path)
+    common = SweepRequest(space="tiny", backend=("onnx",), out=tmp_path)
 
-    assert member_request(member, common).backend == "onnx"
+    assert member_request(member, common).backend == ("onnx",)
     board = replace(member, device=DeviceOptions(device="ssh:nano"))
-    assert member_request(board, common).backend == "tflite"
+    assert member_request(board, common).backend == ("tflite",)
     server = replace(board, device=DeviceOptions(device="ssh:nano", ssh=PYTHON))
-    assert member_request(server, common).backend == "onnx"
+    assert member_request(server, common).backend == ("onnx",)
+    with pytest.raises(InputError, match="--backend names 2 backends, and a member of a fleet has"):
+        member_request(member, replace(common, backend=("onnx", "torch")))
     with pytest.raises(InputError, match=r"^which backend runs on here\? give it a key backend"):
         member_request(member, replace(common, backend=None))
 

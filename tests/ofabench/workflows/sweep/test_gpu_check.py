@@ -109,7 +109,7 @@ def test_a_gpu_is_checked_at_both_batches_and_precisions(tmp_path: Path) -> None
     assert checks[3].first_sweep() == SweepRequest(
         space="tiny",
         device=device,
-        backend="torch",
+        backend=("torch",),
         sweep=SweepOptions(
             batch=64, precision="fp16", networks=4, ends=True, replicates=2, rounds=2, force=True
         ),

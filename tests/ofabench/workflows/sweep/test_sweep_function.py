@@ -99,13 +99,15 @@ def test_parts_are_given_by_name_or_as_they_are(tmp_path: Path) -> None:
                 SweepRequest(
                     space="tiny",
                     device=DeviceOptions(device="fake"),
-                    backend="fake",
+                    backend=("fake",),
                     sweep=few,
                     out=tmp_path / "d",
                 )
             ),
         ]
-    first, *others = [item.samples()["ns"].to_numpy() for item in done]
+    samples = [item.samples() for item in done if isinstance(item, Sweep)]
+    assert len(samples) == 4
+    first, *others = [each["ns"].to_numpy() for each in samples]
     for other in others:
         np.testing.assert_array_equal(first, other)
     mine = sweep(file, "fake", "fake", out=tmp_path / "e", options=SMALL)
