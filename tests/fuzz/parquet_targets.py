@@ -20,11 +20,12 @@ from latency_models.networks.categories.predictor import (
 )
 from latency_models.predictors.predictor import LatencyPredictor
 from latency_models.tables.networks import NetworksTable, foreign_target
+from latency_models.tables.side_by_side import TargetsTable
 from latency_models.tables.table import LatencyTable
 from supernet.accuracy.predictor import AccuracyPredictor, fit_accuracy
 from supernet.space.space import SearchSpace
 from tests.fuzz.target import FuzzTarget, file_of, scratch_folder
-from tests.support.report_runs import judged, predictor, table
+from tests.support.report_runs import PHONE, judged, predictor, table
 
 KEY = b"ofabench"
 TINY = SearchSpace.load("tiny")
@@ -45,6 +46,11 @@ def read_table(path: Path) -> None:
     result = LatencyTable.load(path)
     if result.specs:
         result.lookup(result.specs[0])
+
+
+def read_targets(path: Path) -> None:
+    """Read a table of several targets, each as a latency table."""
+    TargetsTable.load(path).tables()
 
 
 def read_networks(path: Path) -> None:
@@ -200,12 +206,17 @@ def _save_table(path: Path) -> None:
     table().save(path)
 
 
+def _save_targets(path: Path) -> None:
+    TargetsTable.of({"fake": table(), "phone": table(PHONE)}).save(path)
+
+
 def _save_predictor(path: Path) -> None:
     predictor().save(path)
 
 
 _KINDS: dict[str, tuple[Read, Callable[[Path], None], dict[str, Any]]] = {
     "latency_table": (read_table, _save_table, {"in_size": {"0": 3}, "kind": {"1": "stem"}}),
+    "targets_table": (read_targets, _save_targets, {"phone_ms": {"0": 0.0}}),
     "networks_table": (read_networks, _save_networks, {"resolution": {"0": 28.5}}),
     "latency_predictor": (read_predictor, _save_predictor, {"value": {"3": 1e300}}),
     "category_predictor": (read_categories, _save_categories, {"seen": {"0": None}}),

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,6 +113,91 @@ def test_changes_cannot_be_detected_in_tables_without_intervals(
     output = capsys.readouterr().out
     assert "significant changes cannot be detected" in output
     assert "without intervals, changes of single blocks cannot be detected" in output
+
+
+@pytest.fixture
+def three(tables: tuple[str, str], tmp_path: Path) -> list[str]:
+    """Two tables of one target, and one of a phone."""
+    path = tmp_path / "phone.parquet"
+    table(PHONE).save(path)
+    return [*tables, str(path)]
+
+
+def test_three_tables_are_compared_with_the_first(
+    three: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["compare", *three]) == 0
+
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["a", FAKE.key] in lines
+    assert ["all", "blocks", "1.06", "4.09"] in lines
+    assert ["classifier", "1.59", "3.49"] in lines
+    (pair,) = [line for line in lines if line[:2] == ["a,", "b"]]
+    assert pair[3:] == ["on", "147", "blocks"]
+    largest = next(line for line in lines if line[:1] == ["b"] and "ratio" in line)
+    assert largest[1].startswith("classifier")
+    assert largest[-2:] == ["ratio", "1.59"]
+
+
+def test_three_tables_as_json_csv_and_page(
+    three: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    csv, page = tmp_path / "w.csv", tmp_path / "c.html"
+    argv = ["compare", *three, "--json", "--csv", str(csv), "--out", str(page)]
+    assert cli.main([*argv, "--fail-above", "50%"]) == 1
+
+    data = json.loads(capsys.readouterr().out)
+    assert (data["first"], [*data["targets"]]) == ("a", ["a", "b", "phone"])
+    assert data["against_first"]["b"]["ratio"]["ratio"] == pytest.approx(1.06)
+    assert data["against_first"]["b"]["largest"][0]["kind"] == "classifier"
+    assert [each["blocks"] for each in data["rank_correlations"]] == [147] * 3
+    assert [failure.split(": ")[0] for failure in data["failures"]] == ["b", "phone", "phone"]
+    frame = pd.read_csv(csv)
+    assert frame["b_ratio"].median() == pytest.approx(1.06)
+    assert {"a_ms", "b_low_ms", "phone_cold_ms", "phone_ratio"} <= {*frame.columns}
+    assert "Rank correlations" in page.read_text()
+
+
+def test_the_wide_csv_of_two_tables(tables: tuple[str, str], tmp_path: Path) -> None:
+    csv = tmp_path / "w.csv"
+
+    assert cli.main(["compare", *tables, "--csv", str(csv)]) == 0
+
+    frame = pd.read_csv(csv)
+    assert (len(frame), frame.columns[-1]) == (147, "b_ratio")
+
+
+@pytest.mark.parametrize(
+    ("files", "more", "says"),
+    [
+        (["a"], [], "got 1 latency tables to compare, expected two or more"),
+        (["a", "b", "absent"], [], "cannot read absent.parquet: No such file or directory"),
+        (["a", "b", "other"], [], "have no block in common; sweep the same space"),
+        (["a", "b", "c"], ["--fail-slower", "5%"], "the limit of tables is --fail-above"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_in_a_line_and_nothing_is_written(  # noqa: PLR0913, PLR0917
+    files: list[str],
+    more: list[str],
+    says: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in "abc":
+        table().save(f"{name}.parquet")
+    rows = table().rows
+    rows = rows.assign(in_size=rows["in_size"] + 1000)
+    LatencyTable(target=FAKE, provenance={}, rows=rows).save("other.parquet")
+    argv = ["compare", *(f"{name}.parquet" for name in files), *more]
+
+    assert cli.main([*argv, "--csv", "w.csv", "--out", "c.html"]) == 2
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line
+    assert not Path("w.csv").exists()
+    assert not Path("c.html").exists()
 
 
 def test_factors_are_percentages_or_times() -> None:

@@ -322,3 +322,22 @@ def test_two_tables_have_their_page(tmp_path: Path, desktop: Page, phone: Page) 
     tooltip = desktop.point_at("Ratio by block", 0, 0)
     assert "+6.0%" in tooltip
     assert "by chance" in tooltip
+
+
+@pytest.mark.slow
+def test_three_tables_have_their_page(tmp_path: Path, desktop: Page, phone: Page) -> None:
+    files = [tmp_path / name for name in ("a.parquet", "b.parquet", "c.parquet")]
+    for path, each in zip(
+        files, (runs.table(), runs.table(runs.PHONE), runs.table(factor=1.06)), strict=True
+    ):
+        each.save(path)
+    out = tmp_path / "c.html"
+    assert cli.main(["compare", *map(str, files), "--out", str(out)]) == 0
+
+    for page, name in ((desktop, "compare-targets-desktop"), (phone, "compare-targets-phone")):
+        page.open(out)
+        assert min(page.drawn().values()) > 0
+        assert page.overflow_px() <= 0
+        assert page.complaints() == []
+        page.screenshot(name)
+    assert "times" in desktop.point_at("Ratio by block", 0, 0)

@@ -10,6 +10,7 @@ import pytest
 
 from bench.charts.look import log_ticks, plain
 from ofabench.charts.architecture_text import in_words
+from latency_models.tables.side_by_side import TargetsTable
 from ofabench.report.accuracy_latency import CHOSEN, front_sections
 from ofabench.report.assemble import page_of, render_report
 from ofabench.report.block_chart import block_chart_sections
@@ -301,6 +302,19 @@ def test_devices_side_by_side(everything: Inputs) -> None:
     (median,) = networks.tables[0]["times the first target's latency, median"]
     assert median == pytest.approx(ratio, rel=0.01)
     assert np.asarray(line.y) == pytest.approx(np.asarray(line.x) * median)
+
+
+def test_a_table_of_several_targets_is_read_as_each_of_them(tmp_path: Path) -> None:
+    tables = {"fake": runs.table(), "phone": runs.table(runs.PHONE)}
+    TargetsTable.of(tables).save(tmp_path / "both.parquet")
+
+    inputs = read_inputs([tmp_path])
+
+    assert [*inputs.tables] == ["both.parquet, fake", "both.parquet, phone"]
+    assert inputs.count == 1
+    assert [section.title for section in device_sections(inputs, names_of(inputs))] == [
+        "Devices side by side: blocks"
+    ]
 
 
 def test_predictors_without_networks_are_compared_on_random_ones() -> None:

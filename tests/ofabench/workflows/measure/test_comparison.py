@@ -196,10 +196,11 @@ def test_limits_and_pages_of_the_other_kind_are_refused(
     measurements(row("m.onnx", 1)).save(tmp_path / "r.json")
     tables, results = [str(tmp_path / "t.parquet")] * 2, [str(tmp_path / "r.json")] * 2
     refused = [
-        ([tables[0], results[0]], "one is a latency table and the other a measurement"),
-        ([*tables, "--fail-slower", "5%"], "the limit of two tables is --fail-above"),
+        ([tables[0], results[0]], "some are latency tables and others measurements"),
+        ([*tables, "--fail-slower", "5%"], "the limit of tables is --fail-above"),
         ([*results, "--fail-above", "5%"], "is --fail-slower, not --fail-above"),
-        ([*results, "--out", str(tmp_path / "c.html")], "--out draws two latency tables"),
+        (results * 2, "got 4 results of `measure`, expected two"),
+        ([*results, "--out", str(tmp_path / "c.html")], "--out and --csv are of latency tables"),
     ]
     for argv, message in refused:
         assert cli.main(["compare", *argv]) == 2
