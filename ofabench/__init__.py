@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from latency_models.operators.prediction import ModelPrediction
     from latency_models.operators.predictor import OperatorPredictor
     from latency_models.tables.networks import NetworksTable
+    from latency_models.tables.side_by_side import TargetsTable
     from latency_models.tables.table import LatencyTable
     from ofabench.options.accuracy import AccuracyOptions, EvaluationOptions
     from ofabench.options.augmentation import AugmentationOptions
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from ofabench.options.sweep import SweepOptions
     from ofabench.options.train import TrainOptions
     from ofabench.options.verify import VerifyOptions, VerifyRequest
+    from ofabench.workflows.compare import compare
     from ofabench.workflows.deploy.deploy import deploy
     from ofabench.workflows.deploy.deployment import Deployment
     from ofabench.workflows.deploy.repeated_verification import verify_tries
@@ -84,6 +86,7 @@ if TYPE_CHECKING:
     from ofabench.workflows.search.result import Front, SearchResult
     from ofabench.workflows.search.search import pareto, search
     from ofabench.workflows.space import load_space
+    from ofabench.workflows.sweep.backend_sweeps import BackendSweeps
     from ofabench.workflows.sweep.drift import drift
     from ofabench.workflows.sweep.drift_report import DriftReport
     from ofabench.workflows.sweep.sweep import sweep
@@ -105,6 +108,7 @@ _MODULES = {
     "ArchConfig": "supernet.space.arch",
     "AugmentationOptions": "ofabench.options.augmentation",
     "Backend": "bench.protocol.backend",
+    "BackendSweeps": "ofabench.workflows.sweep.backend_sweeps",
     "BlockSpec": "bench.blocks.spec",
     "DeployOptions": "ofabench.options.deploy",
     "Deployment": "ofabench.workflows.deploy.deployment",
@@ -154,6 +158,7 @@ _MODULES = {
     "Sweep": "ofabench.workflows.sweep.sweep_result",
     "SweepOptions": "ofabench.options.sweep",
     "Target": "bench.protocol.target",
+    "TargetsTable": "latency_models.tables.side_by_side",
     "TorchData": "supernet.data.torch_dataset",
     "TrainCallback": "supernet.train.callbacks",
     "TrainOptions": "ofabench.options.train",
@@ -163,6 +168,7 @@ _MODULES = {
     "VerifyOptions": "ofabench.options.verify",
     "VerifyRequest": "ofabench.options.verify",
     "Workload": "bench.protocol.device",
+    "compare": "ofabench.workflows.compare",
     "deploy": "ofabench.workflows.deploy.deploy",
     "devices": "ofabench.workflows.devices",
     "drift": "ofabench.workflows.sweep.drift",
@@ -208,6 +214,7 @@ __all__ = [
     "ArchConfig",
     "AugmentationOptions",
     "Backend",
+    "BackendSweeps",
     "BlockSpec",
     "DeployOptions",
     "Deployment",
@@ -257,6 +264,7 @@ __all__ = [
     "Sweep",
     "SweepOptions",
     "Target",
+    "TargetsTable",
     "TorchData",
     "TrainCallback",
     "TrainOptions",
@@ -266,6 +274,7 @@ __all__ = [
     "VerifyOptions",
     "VerifyRequest",
     "Workload",
+    "compare",
     "deploy",
     "devices",
     "drift",

@@ -1,7 +1,7 @@
 """`sweep`: measure blocks and networks of a space on a device, into a file for each backend."""
 
 from pathlib import Path
-from typing import TypeAlias, overload
+from typing import Any, TypeAlias, overload
 
 from bench.backends.registry import get_backend
 from bench.errors import InputError
@@ -16,7 +16,8 @@ from supernet.space.space import SearchSpace
 
 __all__ = ["BackendSweeps", "Sweep", "open_sweep", "sweep", "sweep_part", "sweep_request"]
 DEFAULTS = SweepOptions()
-Backends: TypeAlias = list[Backend | str] | list[str] | list[Backend] | tuple[Backend | str, ...]
+# Of names and backends; a list of either kind alone is no `list[Backend | str]`.
+Backends: TypeAlias = list[Any] | tuple[Backend | str, ...]
 RESUME_WITH = "the same call and SweepOptions(resume=True)"
 
 

@@ -39,7 +39,7 @@ class NamedBackend(FakeBackend):
 
     def __init__(self, name: str) -> None:
         super().__init__()
-        self.name = name  # type: ignore[misc]
+        self.name = name
 
 
 @dataclass(frozen=True, kw_only=True)
