@@ -11,8 +11,9 @@ import pandas as pd
 from bench.blocks.spec import SPEC_FIELDS
 from bench.errors import FileError, InputError
 from bench.files import VALUE_DAMAGE, write_text
+from bench.notebook.html_table import frame_html
 from bench.protocol.target import Target
-from latency_models.tables.storage import html_of, load_frame, save_frame
+from latency_models.tables.storage import load_frame, save_frame
 from latency_models.tables.table import COLUMNS, LatencyTable
 
 WHAT = "latency table of several targets"
@@ -81,7 +82,7 @@ class TargetsTable:
         return f"TargetsTable: {len(self)} blocks; {targets}"
 
     def _repr_html_(self) -> str:
-        return html_of(self, self.frame)
+        return frame_html(self, self.frame)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what the table is, without its rows, as JSON values."""

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import plotly.graph_objects as go
 
+from bench.charts.look import MUTED, colours, finish, plain, set_log_axes
 from latency_models.evaluation.compare_targets import TargetsComparison
-from ofabench.report.charts import MUTED, colours, finish, set_log_axes
-from ofabench.report.page import Chart, Page, Section, plain, render
+from ofabench.report.page import Chart, Page, Section, render
 from ofabench.report.tables import Column, Table, table_of_rows
 from ofabench.workflows.latency.comparison_text import factor, rows_of
 from ofabench.workflows.latency.targets_text import correlation_text, ratio_text

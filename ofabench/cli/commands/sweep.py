@@ -66,13 +66,11 @@ def _show(sweep: "Sweep", options: SweepCommand) -> None:
 
 
 def _show_backends(done: "BackendSweeps", options: SweepCommand) -> None:
-    from ofabench.workflows.sweep.sweep_text import sweep_lines
-
     if options.json:
         print(json.dumps(done.to_dict()))
         return
     for sweep in done.sweeps.values():
-        print("\n".join([*sweep_lines(sweep), ""]))
+        print(f"{sweep}\n")
     if done.table is not None:
         files = " and ".join(map(str, done.table_paths))
         print(f"table       {len(done.table)} blocks on {len(done.table.targets)} targets: {files}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bench.notebook.html_table import rows_html
 from ofabench.workflows.latency.compared_tables import TableSource, compared_tables
 from ofabench.workflows.latency.comparison_text import (
     comparison_lines,
@@ -14,7 +15,12 @@ from ofabench.workflows.latency.comparison_text import (
     to_json,
     verdict,
 )
-from ofabench.workflows.latency.targets_text import targets_json, targets_lines
+from ofabench.workflows.latency.targets_text import (
+    rank_row,
+    ratio_rows,
+    targets_json,
+    targets_lines,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +83,15 @@ class SeveralTablesComparison:
         return "\n".join([*targets_lines(self.figures), *_failure_lines(self.failures)])
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(repr(self))}</pre>"
+        heads, *rows = ratio_rows(self.figures)
+        targets = [f"{label}: {target.key}" for label, target in self.figures.targets.items()]
+        ranks = [": ".join(rank_row(pair)) for pair in self.figures.ranks]
+        return rows_html(
+            [f"median ratio to {self.figures.first}", *heads[1:]],
+            rows,
+            above=targets,
+            below=["rank correlation (Spearman)", *ranks, *self.failures],
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return ratios, rank correlations, the largest differences and failures as JSON values."""

@@ -19,10 +19,10 @@ def targets_lines(comparison: TargetsComparison) -> Iterator[str]:
         yield f"{label:<{width}}  {target.key}"
     yield ""
     yield f"median ratio to {comparison.first}"
-    yield from text_table(_ratio_rows(comparison), left=(0,))
+    yield from text_table(ratio_rows(comparison), left=(0,))
     yield ""
     yield "rank correlation (Spearman)"
-    yield from text_table([_rank_row(pair) for pair in comparison.ranks])
+    yield from text_table([rank_row(pair) for pair in comparison.ranks])
     yield ""
     yield f"largest differences from the median ratio to {comparison.first}"
     yield from text_table(_difference_rows(comparison))
@@ -74,7 +74,8 @@ def correlation_text(correlation: float | None) -> str:
     return "-" if correlation is None else f"{correlation:.3f}"
 
 
-def _ratio_rows(comparison: TargetsComparison) -> list[list[str]]:
+def ratio_rows(comparison: TargetsComparison) -> list[list[str]]:
+    """Return the median ratios as cells, headings first: a column a target."""
     ratios = comparison.ratios
     rows = [["", *ratios.columns]]
     counts = [str(len(each.blocks)) for each in comparison.against_first.values()]
@@ -84,7 +85,8 @@ def _ratio_rows(comparison: TargetsComparison) -> list[list[str]]:
     return rows
 
 
-def _rank_row(pair: PairRanks) -> list[str]:
+def rank_row(pair: PairRanks) -> list[str]:
+    """Return the names of a pair, and its rank correlation."""
     return [
         f"{pair.first}, {pair.second}",
         f"{correlation_text(pair.correlation)} on {pair.blocks} blocks",

@@ -1,12 +1,12 @@
 """`BackendSweeps`: sweeps of one space by several backends, and their table side by side."""
 
-import html
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import FileError, InputError
+from bench.notebook.html_table import rows_html
 from bench.protocol.backend import Backend
 from ofabench.workflows.sweep.sweep_result import Sweep
 
@@ -87,7 +87,18 @@ class BackendSweeps:
         return "\n".join(["BackendSweeps", *(f"  {sweep!r}" for sweep in self.sweeps.values())])
 
     def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(repr(self))}</pre>"
+        heads = ("backend", "sweep", "blocks", "networks", "target")
+        rows = [
+            (
+                name,
+                str(sweep.path),
+                str(sweep.summary.blocks),
+                str(sweep.summary.networks),
+                sweep.target.key,
+            )
+            for name, sweep in self.sweeps.items()
+        ]
+        return rows_html(heads, rows, left=(0, 1, 4))
 
 
 def sweep_backends(setup: "SweepSetup", backends: Sequence[Backend], out: Path) -> BackendSweeps:

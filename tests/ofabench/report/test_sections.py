@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from bench.charts.look import log_ticks, plain
-from ofabench.charts.architecture_text import in_words
 from latency_models.tables.side_by_side import TargetsTable
+from ofabench.charts.architecture_text import in_words
 from ofabench.report.accuracy_latency import CHOSEN, front_sections
 from ofabench.report.assemble import page_of, render_report
 from ofabench.report.block_chart import block_chart_sections

@@ -88,6 +88,7 @@ def test_networks_alone_have_no_table_of_blocks(tmp_path: Path) -> None:
         done.compare()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step", [1, 3, 6])
 def test_an_interrupted_one_resumes_to_the_same_table(tmp_path: Path, step: int) -> None:
     whole, part = tmp_path / "whole.sqlite", tmp_path / "part.sqlite"
