@@ -3,16 +3,29 @@
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
-from bench.errors import InputError
+from bench.errors import FileError, InputError
+from bench.sweep.sqlite_file import HEADER
 
 if TYPE_CHECKING:
     from latency_models.tables.side_by_side import TargetsTable
     from latency_models.tables.table import LatencyTable
-    from ofabench.workflows.sweep.sweep_result import Sweep
 
-TableSource: TypeAlias = "LatencyTable | TargetsTable | Sweep | str | Path"
+
+@runtime_checkable
+class MeasuredBlocks(Protocol):
+    """A sweep: its file, and the table of its blocks."""
+
+    @property
+    def path(self) -> Path: ...
+
+    def blocks(self) -> "LatencyTable":
+        """Return the table of the measured blocks."""
+        ...
+
+
+TableSource: TypeAlias = "LatencyTable | TargetsTable | MeasuredBlocks | str | Path"
 """A latency table, several side by side, a sweep, or the file of one of them."""
 
 
@@ -38,7 +51,6 @@ def _tables(source: Any) -> "Iterator[tuple[str, LatencyTable]]":
     """Yield the tables of a source, each with a name."""
     from latency_models.tables.side_by_side import TargetsTable
     from latency_models.tables.table import LatencyTable
-    from ofabench.workflows.sweep.sweep_result import Sweep
 
     if isinstance(source, str | os.PathLike):
         yield from _of_file(Path(source))
@@ -46,7 +58,7 @@ def _tables(source: Any) -> "Iterator[tuple[str, LatencyTable]]":
         yield "table", source
     elif isinstance(source, TargetsTable):
         yield from source.tables().items()
-    elif isinstance(source, Sweep):
+    elif isinstance(source, MeasuredBlocks):
         yield source.path.stem, source.blocks()
     else:
         raise InputError(
@@ -58,12 +70,26 @@ def _of_file(path: Path) -> "Iterator[tuple[str, LatencyTable]]":
     from latency_models.tables.side_by_side import WHAT, TargetsTable
     from latency_models.tables.storage import kind_of
     from latency_models.tables.table import LatencyTable
-    from ofabench.workflows.measure.compared_measurement import is_sqlite
-    from ofabench.workflows.sweep.sweep_result import open_sweep
 
-    if is_sqlite(path):
-        yield path.stem, open_sweep(path).blocks()
+    if _beginning(path) == HEADER:
+        yield path.stem, _blocks_of(path)
     elif kind_of(path) == WHAT:
         yield from TargetsTable.load(path).tables().items()
     else:
         yield path.stem, LatencyTable.load(path)
+
+
+def _beginning(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(HEADER))
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _blocks_of(sweep: Path) -> "LatencyTable":
+    from bench.sweep.store import SweepStore
+    from ofabench.workflows.latency.table_build import blocks_table
+
+    with SweepStore.open(sweep) as store:
+        return blocks_table(store)

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import FileError, InputError
 from bench.files import VALUE_DAMAGE
+from bench.sweep.sqlite_file import HEADER
 from ofabench.workflows.measure.jobs import ROLE
 from ofabench.workflows.measure.measurements import Measurements
 from ofabench.workflows.measure.model_measurement import ModelMeasurement
 
 if TYPE_CHECKING:
     from bench.timing.measurement import Measurement
-
-SQLITE_BEGINNING = b"SQLite format 3\0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +88,6 @@ def holds_measurement(source: Any) -> bool:
     return kind == ".json" or (kind == ".sqlite" and not _is_of_space(path))
 
 
-def is_sqlite(path: Path) -> bool:
-    """Return whether a file is a SQLite file; by the suffix of its name if it cannot be read."""
-    return _kind(path) == ".sqlite"
-
-
 def _is_of_space(path: Path) -> bool:
     from bench.sweep.store import SweepStore
 
@@ -121,10 +115,10 @@ def _kind(path: Path) -> str:
     """Return the suffix that fits a file's content; that of its name if it cannot be read."""
     try:
         with path.open("rb") as file:
-            beginning = file.read(len(SQLITE_BEGINNING))
+            beginning = file.read(len(HEADER))
     except OSError:  # reading the file, next, raises the error
         return path.suffix
-    if beginning == SQLITE_BEGINNING:
+    if beginning == HEADER:
         return ".sqlite"
     return ".json" if beginning.lstrip()[:1] == b"{" else ""
 

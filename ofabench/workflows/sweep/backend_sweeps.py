@@ -12,7 +12,7 @@ from ofabench.workflows.sweep.sweep_result import Sweep
 
 if TYPE_CHECKING:
     from latency_models.tables.side_by_side import TargetsTable
-    from ofabench.workflows.compare import SeveralTablesComparison, TableComparison
+    from ofabench.workflows.latency.compare import SeveralTablesComparison, TableComparison
     from ofabench.workflows.sweep.sweep_task import SweepSetup
 
 TABLE_SUFFIXES = (".parquet", ".csv")
