@@ -54,6 +54,12 @@ if TYPE_CHECKING:
     from ofabench.workflows.deploy.verification_tries import VerificationTries
     from ofabench.workflows.deploy.verify import verify
     from ofabench.workflows.devices import DeviceInfo, devices, open_device
+    from ofabench.workflows.energy.fit import fit_energy
+    from ofabench.workflows.energy.predictor import (
+        EnergyPredictions,
+        EnergyPredictor,
+        load_energy_predictor,
+    )
     from ofabench.workflows.export.export import export
     from ofabench.workflows.export.model_file import ExportedModel
     from ofabench.workflows.finetune.finetune import finetune
@@ -75,6 +81,7 @@ if TYPE_CHECKING:
     from ofabench.workflows.models.torch_module import predict_module
     from ofabench.workflows.search.accuracies import on_codes
     from ofabench.workflows.search.limits import (
+        energy_limit,
         latency_limit,
         macs_limit,
         memory_limit,
@@ -117,6 +124,8 @@ _MODULES = {
     "DeviceOptions": "ofabench.options.device",
     "DriftOptions": "ofabench.options.drift",
     "DriftReport": "ofabench.workflows.sweep.drift_report",
+    "EnergyPredictions": "ofabench.workflows.energy.predictor",
+    "EnergyPredictor": "ofabench.workflows.energy.predictor",
     "Evaluation": "ofabench.workflows.latency.evaluation",
     "EvaluationOptions": "ofabench.options.accuracy",
     "ExportOptions": "ofabench.options.export",
@@ -173,14 +182,17 @@ _MODULES = {
     "devices": "ofabench.workflows.devices",
     "drift": "ofabench.workflows.sweep.drift",
     "drift_fleet": "ofabench.workflows.fleet.drift",
+    "energy_limit": "ofabench.workflows.search.limits",
     "export": "ofabench.workflows.export.export",
     "finetune": "ofabench.workflows.finetune.finetune",
     "fit": "ofabench.workflows.latency.fit",
+    "fit_energy": "ofabench.workflows.energy.fit",
     "fit_models": "ofabench.workflows.models.fit_models",
     "fleet_limits": "ofabench.workflows.fleet.limits",
     "get_backend": "bench.backends.registry",
     "latency_limit": "ofabench.workflows.search.limits",
     "load_fleet": "ofabench.workflows.fleet.fleet_file",
+    "load_energy_predictor": "ofabench.workflows.energy.predictor",
     "load_predictor": "ofabench.workflows.latency.predictor",
     "load_space": "ofabench.workflows.space",
     "load_supernet": "ofabench.workflows.train.supernet",
@@ -223,6 +235,8 @@ __all__ = [
     "DeviceOptions",
     "DriftOptions",
     "DriftReport",
+    "EnergyPredictions",
+    "EnergyPredictor",
     "Evaluation",
     "EvaluationOptions",
     "ExportOptions",
@@ -279,13 +293,16 @@ __all__ = [
     "devices",
     "drift",
     "drift_fleet",
+    "energy_limit",
     "export",
     "finetune",
     "fit",
+    "fit_energy",
     "fit_models",
     "fleet_limits",
     "get_backend",
     "latency_limit",
+    "load_energy_predictor",
     "load_fleet",
     "load_predictor",
     "load_space",

@@ -19,12 +19,22 @@ One dataclass may inherit from another, not from two that have fields: use `nest
 
 from bench.options.base import Options
 from bench.options.declare import nested, option
-from bench.options.units import BYTES, COUNT, KILOHERTZ, MILLISECONDS, SECONDS, SHARE, Unit
+from bench.options.units import (
+    BYTES,
+    COUNT,
+    KILOHERTZ,
+    MILLIJOULES,
+    MILLISECONDS,
+    SECONDS,
+    SHARE,
+    Unit,
+)
 
 __all__ = [
     "BYTES",
     "COUNT",
     "KILOHERTZ",
+    "MILLIJOULES",
     "MILLISECONDS",
     "SECONDS",
     "SHARE",

@@ -88,6 +88,12 @@ SECONDS = Unit(
     above=0,
 )
 MILLISECONDS = Unit(factors=_times(1000), metavar="MS", above=0)
+MILLIJOULES = Unit(
+    factors={"J": (1000, 1), "mJ": (1, 1), "uJ": (1, 1000), "µJ": (1, 1000)},
+    metavar="MJ",
+    like="an energy like 5, 5mJ or 800uJ",
+    above=0,
+)
 COUNT = Unit(
     factors={"k": (10**3, 1), "K": (10**3, 1), "M": (10**6, 1), "G": (10**9, 1), "T": (10**12, 1)},
     metavar="N",

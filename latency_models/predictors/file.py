@@ -44,16 +44,16 @@ COLUMNS = {
 }
 
 
-def save_predictor(predictor: FittedPredictor, path: Path) -> None:
-    """Write a predictor as parquet, atomically."""
+def save_predictor(predictor: FittedPredictor, path: Path, *, what: str = WHAT) -> None:
+    """Write a predictor as parquet, atomically; `what` is the kind of the file."""
     frame = pd.concat(list(_parts(predictor)), ignore_index=True)[list(COLUMNS)]
     metadata = {"target": predictor.target.to_json(), "provenance": dict(predictor.provenance)}
-    save_frame(path, frame, what=WHAT, metadata=metadata)
+    save_frame(path, frame, what=what, metadata=metadata)
 
 
-def load_predictor(path: Path) -> dict[str, Any]:
-    """Read the fields of a `LatencyPredictor`; `FileError` where the file is not one."""
-    frame, metadata = load_frame(path, what=WHAT)
+def load_predictor(path: Path, *, what: str = WHAT) -> dict[str, Any]:
+    """Read the fields of a `LatencyPredictor`; `FileError` where the file is not of this kind."""
+    frame, metadata = load_frame(path, what=what)
     require_columns(path, frame, COLUMNS)
     parts = {str(part): rows for part, rows in frame.groupby("part", sort=False)}
     try:

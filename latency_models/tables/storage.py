@@ -55,13 +55,19 @@ def load_frame(path: Path, *, what: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     frame, metadata = load_any_frame(path)
     if metadata.get("what") != what:
         kind = metadata.get("what", "parquet of another program")
-        raise FileError(f"{path} is a {kind}, expected a {what} written by ofabench")
+        raise FileError(
+            f"{path} is {_with_article(kind)}, expected {_with_article(what)} written by ofabench"
+        )
     if metadata.get("schema_version") != SCHEMA_VERSION:
         raise FileError(
             f"{path} has schema version {metadata.get('schema_version')}, expected "
             f"{SCHEMA_VERSION}: make it again with this version of ofabench"
         )
     return frame, metadata
+
+
+def _with_article(kind: str) -> str:
+    return f"an {kind}" if kind[:1] in set("aeiou") else f"a {kind}"
 
 
 def load_any_frame(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:

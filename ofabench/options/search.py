@@ -1,11 +1,12 @@
 """Options of a search, and limits on the costs of a network."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bench.blocks.weight_bytes import PRECISIONS
 from bench.errors import InputError
-from bench.options import BYTES, COUNT, MILLISECONDS, SECONDS, Options, Unit, option
+from bench.options import BYTES, COUNT, MILLIJOULES, MILLISECONDS, SECONDS, Options, Unit, option
 from latency_models.drift.limit_on import LIMITS_ON, RAW
 
 STRATEGIES = ("evolution", "regularised", "random", "exhaustive")
@@ -57,11 +58,25 @@ class LimitOptions(Options):
     max_latency_ms: tuple[float, ...] = option(
         (), repeat=True, unit=MILLISECONDS, help="limit for the --latency at the same position"
     )
+    energy: tuple[Path, ...] = option(
+        (),
+        repeat=True,
+        metavar="E.parquet",
+        help="energy predictor, from `ofabench fit --energy`; each with its own --max-energy-mj",
+    )
+    max_energy_mj: tuple[float, ...] = option(
+        (),
+        repeat=True,
+        unit=MILLIJOULES,
+        help="limit on the energy of an inference, without the idle device's power, for the "
+        "--energy at the same position",
+    )
     confidence: float | None = option(
         None,
         unit=FRACTION,
-        help="probability, such as 0.95, that each latency limit holds in another measurement "
-        "session: adds a margin for prediction error, scatter, drift and selection effect",
+        help="probability, such as 0.95, that each limit on latency or energy holds in another "
+        "measurement session: adds a margin for prediction error, scatter, drift and selection "
+        "effect",
     )
     horizon_s: float = option(
         HORIZON_S,
@@ -97,7 +112,12 @@ class LimitOptions(Options):
     )
 
     def check(self) -> None:
-        """Require --confidence for its options."""
+        """Require a limit for each energy predictor, and --confidence for its options."""
+        if len(self.energy) > len(self.max_energy_mj):
+            raise InputError(
+                f"got {len(self.energy)} --energy and {len(self.max_energy_mj)} --max-energy-mj, "
+                "expected one limit for each"
+            )
         if self.confidence is not None:
             return
         if self.session_spread is not None:
@@ -107,8 +127,11 @@ class LimitOptions(Options):
 
     def check_confidence(self) -> None:
         """Raise `InputError` if there is a confidence and no latency limit, which it is for."""
-        if self.confidence is not None and not self.max_latency_ms:
-            raise InputError("--confidence is for latency limits, and there is no --max-latency-ms")
+        if self.confidence is not None and not (self.max_latency_ms or self.max_energy_mj):
+            raise InputError(
+                "--confidence is for limits on latency and energy, and there is no "
+                "--max-latency-ms or --max-energy-mj"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,46 +73,63 @@ class CompiledLatency:
 
     name: str
     spread: "VectorizedSpread"
+    unit: str = "ms"
 
     @classmethod
-    def of(cls, space: CodedSpace, predictor: "LatencyPredictor") -> Self:
-        """Compile a predictor; `InputError` where it is of another space."""
+    def of(
+        cls,
+        space: CodedSpace,
+        predictor: "LatencyPredictor",
+        *,
+        name: str | None = None,
+        unit: str = "ms",
+    ) -> Self:
+        """Compile a predictor; `InputError` where it is of another space.
+
+        `name` None means the target's key. Another `unit` than ms is of another cost than latency.
+        """
         from latency_models.vectorized.vectorized_predictor import compile_spread
 
         _check_space(space, predictor)
-        return cls(name=predictor.target.key, spread=compile_spread(predictor, space.choices))
+        spread = compile_spread(predictor, space.choices)
+        return cls(name=name or predictor.target.key, spread=spread, unit=unit)
 
     def limit(self, max_ms: float, margin: "Margin | None" = None) -> Constraint:
         """Return the limit of `max_ms`; `latency` describes the margin."""
         predicted = self.spread.latency.predict
         if margin is None:
-            return Constraint(name=self.name, costs=predicted, limit=max_ms, unit="ms")
+            return Constraint(name=self.name, costs=predicted, limit=max_ms, unit=self.unit)
         upper_ms, spread = margin.compiled(), self.spread
         return Constraint(
             name=self.name,
             costs=lambda codes: upper_ms(*spread.predict(codes)),
             limit=max_ms,
-            unit="ms",
+            unit=self.unit,
             predicted=predicted,
             confidence=margin.confidence,
         )
 
 
-def latency(
+def latency(  # noqa: PLR0913 - a limit, and what it is called
     space: CodedSpace,
     predictor: "LatencyPredictor",
     max_ms: float,
     margin: "Margin | None" = None,
+    *,
+    name: str | None = None,
+    unit: str = "ms",
 ) -> Constraint:
     """Return the limit of `max_ms` on the predictor's target; `InputError` for another space.
 
     With a `margin` (`latency_models.predictors.margins.margin_of`) costs are upper bounds of the
     latencies at its confidence; without, they are the predictions.
     """
-    return CompiledLatency.of(space, predictor).limit(max_ms, margin)
+    return CompiledLatency.of(space, predictor, name=name, unit=unit).limit(max_ms, margin)
 
 
-def without_extrapolation(space: CodedSpace, predictor: "LatencyPredictor") -> Constraint | None:
+def without_extrapolation(
+    space: CodedSpace, predictor: "LatencyPredictor", key: str | None = None
+) -> Constraint | None:
     """Return the limit to networks without extrapolated blocks; None where the space has none.
 
     Outside its domain a predictor is least accurate, and a search prefers networks that it
@@ -125,7 +142,7 @@ def without_extrapolation(space: CodedSpace, predictor: "LatencyPredictor") -> C
     if not count(list(blocks_of(space))).any():
         return None
     costs = compile_sum(count, space.choices).total
-    name = f"{EXTRAPOLATED} {predictor.target.key}"
+    name = f"{EXTRAPOLATED} {key or predictor.target.key}"
     hint = "measure those blocks, or include them with --allow-extrapolated"
     return Constraint(name=name, costs=costs, limit=0.5, unit="blocks", hint=hint)
 

@@ -34,6 +34,11 @@ class FitCommand(Options):
         help="for ONNX or TFLite files of any origin: what `measure --operators --keep` wrote; "
         "may be repeated",
     )
+    energy: bool = option(
+        False,
+        help="fit the energy of an inference in place of its latency, on tables of a sweep with "
+        "--energy",
+    )
     progress: str = shared.progress()
     out: Path = shared.out("P.parquet")
 
@@ -42,6 +47,8 @@ def run(options: FitCommand) -> int:
     """Fit, print the chosen forms, and write the predictor."""
     if options.models:
         return _fit_models(options)
+    if options.energy:
+        return _fit_energy(options)
     from ofabench.cli.output import bold
     from ofabench.display.progress import get_progress
     from ofabench.workflows.latency.fit import fit
@@ -60,10 +67,29 @@ def run(options: FitCommand) -> int:
     return 0
 
 
+def _fit_energy(options: FitCommand) -> int:
+    """Fit an energy predictor."""
+    from ofabench.cli.output import bold
+    from ofabench.display.progress import get_progress
+    from ofabench.workflows.energy.fit import fit_energy
+    from ofabench.workflows.latency.fit_text import fit_text
+
+    if options.prior:
+        raise InputError("--prior is for latencies: leave it out with --energy")
+    progress = get_progress(options.progress)
+    predictor = fit_energy(options.table, options.networks, options.fit, progress)
+    predictor.save(options.out)
+    print(fit_text(predictor.block_predictor.costs, bold, "mj"))
+    print(f"{options.out}: energy predictor of {predictor.target.key}, in mJ")
+    return 0
+
+
 def _fit_models(options: FitCommand) -> int:
     """Fit a predictor of models from their operators."""
     from ofabench.workflows.models.fit_models import fit_models
 
+    if options.energy:
+        raise InputError("--energy is for blocks and networks: leave --models or --energy out")
     if options.table is not None or options.networks is not None or options.prior:
         raise InputError(
             "--models fits on models and their operators: leave the table, --networks and --prior "

@@ -106,12 +106,21 @@ def run(options: SearchCommand) -> int:
         return _for_fleet(options, options.fleet)
     from ofabench.display.live_search import get_search_watcher
     from ofabench.workflows.search.latencies import load_sources
-    from ofabench.workflows.search.limits import Limit, counted_limits, latency_limits, limits_on
+    from ofabench.workflows.search.limits import (
+        Limit,
+        counted_limits,
+        energy_limits,
+        latency_limits,
+        limits_on,
+    )
     from ofabench.workflows.search.search import pareto, search
 
     sources = load_sources(options.latency)
     space = options.space
-    others = counted_limits(options.limits, _precision(options, sources))
+    others: list[Limit] = [
+        *energy_limits(options.limits),
+        *counted_limits(options.limits, _precision(options, sources)),
+    ]
     if options.measured.device is not None:
         return _on_device(options, [*latency_limits(sources, options.limits), *others])
     if options.pareto:
@@ -151,7 +160,7 @@ def _for_fleet(options: SearchCommand, fleet: Path) -> int:
     from ofabench.display.live_search import get_search_watcher
     from ofabench.workflows.fleet.limits import fleet_limits, member_lines
     from ofabench.workflows.fleet.search import search_each
-    from ofabench.workflows.search.limits import counted_limits
+    from ofabench.workflows.search.limits import Limit, counted_limits, energy_limits
     from ofabench.workflows.search.search import search
 
     given = options.limits
@@ -165,7 +174,10 @@ def _for_fleet(options: SearchCommand, fleet: Path) -> int:
         session_spread=given.session_spread,
     )
     sources = [limit.source for limit in limits.values()]
-    others = counted_limits(given, _precision(options, sources))
+    others: list[Limit] = [
+        *energy_limits(given),
+        *counted_limits(given, _precision(options, sources)),
+    ]
     space, accuracy, watcher = options.space, options.accuracy, get_search_watcher()
     if options.each:
         each = search_each(space, accuracy, limits, others, options.search, watcher)

@@ -89,7 +89,7 @@ def _fitted(
         if blocks is not None:
             raise InputError("--space onehot fits on networks alone: leave the latency table out")
         return fit_onehot(as_networks_table(networks), named_priors(priors), options, progress)
-    table = None if blocks is None else _latency_table(blocks)
+    table = None if blocks is None else as_latency_table(blocks)
     if networks is None:
         from latency_models.fitting import fit_predictor
 
@@ -133,7 +133,8 @@ def _check(blocks: Any, networks: Any, priors: Any, options: FitOptions) -> None
         )
 
 
-def _latency_table(blocks: Any) -> "LatencyTable":
+def as_latency_table(blocks: Any) -> "LatencyTable":
+    """Return the table of an argument: a table, or its file; `InputError` for anything else."""
     from latency_models.tables.table import LatencyTable
 
     if isinstance(blocks, LatencyTable):

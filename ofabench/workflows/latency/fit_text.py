@@ -17,13 +17,16 @@ NETWORK = "network"
 
 
 def fit_text(
-    model: "BlockPredictor | CategoryPredictor", emphasise: Callable[[str], str] = str
+    model: "BlockPredictor | CategoryPredictor",
+    emphasise: Callable[[str], str] = str,
+    unit: str = "ms",
 ) -> str:
     """Return the result of a fit as lines: errors of all forms, the chosen ones marked by `*`.
 
     Args:
         model: the predictor that was fitted.
         emphasise: makes the text of what was chosen stand out on a terminal.
+        unit: of the predictor's costs, mj for an energy predictor's.
     """
     from latency_models.networks.categories.predictor import CategoryPredictor
 
@@ -31,7 +34,7 @@ def fit_text(
     if isinstance(model, CategoryPredictor):
         lines = (f"{name:<13} {text}" for name, text in category_facts(model))
     else:
-        lines = _of_blocks(model, emphasise)
+        lines = _of_blocks(model, emphasise, unit)
     return "\n".join(chain(lines, (f"{name:<13} {text}" for name, text in notes_of(model))))
 
 
@@ -41,7 +44,9 @@ def notes_of(model: "BlockPredictor | CategoryPredictor") -> Iterator[tuple[str,
         yield "statistic", f"{model.statistic} of each network's samples; blocks stay medians"
 
 
-def _of_blocks(predictor: "BlockPredictor", emphasise: Callable[[str], str]) -> Iterator[str]:
+def _of_blocks(
+    predictor: "BlockPredictor", emphasise: Callable[[str], str], unit: str
+) -> Iterator[str]:
     if predictor.choices:
         yield from _forms(predictor.choices, emphasise)
     chosen = predictor.composition_choice
@@ -51,7 +56,7 @@ def _of_blocks(predictor: "BlockPredictor", emphasise: Callable[[str], str]) -> 
         for name, error in chosen.errors:
             row = f"  {name:<{width}}  {error:>6.1%}"
             yield emphasise(f"{row}*") if name == chosen.form else row
-    yield f"{NETWORK:<13} {composition_words(predictor)}"
+    yield f"{NETWORK:<13} {composition_words(predictor, unit)}"
 
 
 def calibration_title(predictor: "BlockPredictor", networks: int) -> str:
@@ -60,10 +65,11 @@ def calibration_title(predictor: "BlockPredictor", networks: int) -> str:
     return f"{label} {networks} networks, mean leave-one-out error (* is chosen)"
 
 
-def composition_words(predictor: "BlockPredictor") -> str:
-    """Return what makes a network of its blocks, in words."""
+def composition_words(predictor: "BlockPredictor", unit: str = "ms") -> str:
+    """Return what makes a network of its blocks, in words; `unit` is of the predictor's costs."""
     items = predictor.composition.to_items().items()
-    return ", ".join(f"{name} {value:.4g}" for name, value in items)
+    terms = ((name.replace("_ms", f"_{unit}"), value) for name, value in items)
+    return ", ".join(f"{name} {value:.4g}" for name, value in terms)
 
 
 def tried_forms(choices: "Sequence[Choice]") -> list[str]:

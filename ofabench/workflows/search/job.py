@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import InputError
 from ofabench.options.search import SearchOptions
 from ofabench.workflows.search.accuracies import Accuracy, FunctionAccuracy, accuracy_of
-from ofabench.workflows.search.latencies import LatencySource, check_distinct, space_known_by
+from ofabench.workflows.search.latencies import (
+    MILLISECONDS,
+    LatencySource,
+    check_distinct,
+    space_known_by,
+)
 from ofabench.workflows.search.limits import LatencyLimit
 from ofabench.workflows.search.precisions import warn_of_other_precision
 from ofabench.workflows.search.result import SearchOrigin
@@ -66,7 +71,9 @@ class SearchJob:
 
         source = limit.source
         if source.key not in self.compiled:
-            self.compiled[source.key] = CompiledLatency.of(self.space, source.predictor)
+            self.compiled[source.key] = CompiledLatency.of(
+                self.space, source.predictor, name=source.key, unit=source.unit
+            )
         return self.compiled[source.key].limit(limit.max_ms, limit.margin)
 
     def measured(self) -> "list[Constraint]":
@@ -76,7 +83,8 @@ class SearchJob:
         if self.options.allow_extrapolated:
             return []
         constraints = (
-            without_extrapolation(self.space, source.predictor) for source in self.sources
+            without_extrapolation(self.space, source.predictor, source.key)
+            for source in self.sources
         )
         return [constraint for constraint in constraints if constraint is not None]
 
@@ -118,6 +126,8 @@ class SearchJob:
         from latency_models.tables.storage import origin
 
         limits = [limit for limit in constraints if isinstance(limit, LatencyLimit)]
+        latencies = tuple(source for source in self.sources if source.unit == MILLISECONDS)
+        energies = tuple(source for source in self.sources if source.unit != MILLISECONDS)
         provenance = {
             **origin(),
             "budget": plan.budget.evaluations,
@@ -129,14 +139,16 @@ class SearchJob:
                 (limit.session_spread for limit in limits if limit.confidence), None
             ),
             "accuracy": self.accuracy.to_json(),
-            "latency": [source.to_json() for source in self.sources],
+            "latency": [source.to_json() for source in latencies],
+            **({"energy": [source.to_json() for source in energies]} if energies else {}),
             "resolutions": self.resolutions,
             "seconds": round(seconds, 3),
         }
         return SearchOrigin(
             space=self.space,
             accuracy=self.accuracy,
-            latencies=self.sources,
+            latencies=latencies,
+            energies=energies,
             provenance=provenance,
         )
 

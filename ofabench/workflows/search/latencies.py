@@ -1,4 +1,4 @@
-"""Latency predictors of a search, and their files."""
+"""Latency and energy predictors of a search, and their files."""
 
 import os
 from collections.abc import Sequence
@@ -14,22 +14,29 @@ if TYPE_CHECKING:
     from latency_models.predictors.predictor import LatencyPredictor
     from supernet.space.space import SearchSpace
 
+MILLISECONDS = "ms"
+
 
 @dataclass(frozen=True, slots=True)
 class LatencySource:
     """Latency predictor of blocks, and the file that it was loaded from, if any.
 
-    `known_space` is the space of a predictor in memory.
+    `known_space` is the space of a predictor in memory. With the unit mJ it is the `costs` of an
+    energy predictor, which is used in the same way.
     """
 
     predictor: "LatencyPredictor"
     file: Path | None = None
     known_space: "SearchSpace | None" = None
+    unit: str = MILLISECONDS
 
     @property
     def key(self) -> str:
-        """The target's key."""
-        return self.predictor.target.key
+        """The target's key; of an energy predictor, the name of its energy."""
+        from latency_models.predictors.energy import energy_key
+
+        key = self.predictor.target.key
+        return key if self.unit == MILLISECONDS else energy_key(key)
 
     @property
     def space(self) -> "SearchSpace | None":
@@ -71,6 +78,30 @@ def latency_source(predictor: Any) -> LatencySource:
     )
 
 
+def energy_source(predictor: Any) -> LatencySource:
+    """Return the energy predictor of an argument: a file's path, or a predictor.
+
+    Raises:
+        InputError: it is neither.
+        FileError: the file cannot be read, or holds something else.
+    """
+    from latency_models.predictors.energy import MILLIJOULES, EnergyPredictor
+    from ofabench.workflows.energy.predictor import EnergyPredictor as SpacePredictor
+
+    if isinstance(predictor, str | os.PathLike):
+        path = Path(predictor)
+        return LatencySource(EnergyPredictor.load(path).costs, path, unit=MILLIJOULES)
+    if isinstance(predictor, EnergyPredictor):
+        return LatencySource(predictor.costs, unit=MILLIJOULES)
+    if isinstance(predictor, SpacePredictor):
+        costs = predictor.block_predictor.costs
+        return LatencySource(costs, known_space=predictor.space, unit=MILLIJOULES)
+    raise InputError(
+        f"the energy predictor is {type(predictor).__name__} {predictor!r:.60}, expected a file "
+        "of `ofabench fit --energy` or an EnergyPredictor"
+    )
+
+
 def load_sources(paths: Sequence[Path]) -> list[LatencySource]:
     """Load predictors; `InputError` if two have the same target."""
     sources = [latency_source(path) for path in paths]
@@ -82,7 +113,10 @@ def check_distinct(sources: Sequence[LatencySource]) -> None:
     """Raise `InputError` if two predictors have the same target."""
     keys = [source.key for source in sources]
     if len(set(keys)) < len(keys):
-        raise InputError(f"two --latency have the same target: {', '.join(keys)}; give each once")
+        raise InputError(
+            f"two predictors have the same target: {', '.join(keys)}; give each --latency and "
+            "each --energy once"
+        )
 
 
 def space_known_by(sources: Sequence[LatencySource]) -> "SearchSpace":

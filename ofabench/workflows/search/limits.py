@@ -10,7 +10,12 @@ from bench.digests import file_digest
 from bench.errors import InputError
 from latency_models.drift.limit_on import RAW
 from ofabench.options.search import FLOAT32, HORIZON_S, LimitOptions
-from ofabench.workflows.search.latencies import LatencySource, latency_source
+from ofabench.workflows.search.latencies import (
+    LatencySource,
+    check_distinct,
+    energy_source,
+    latency_source,
+)
 
 if TYPE_CHECKING:
     from latency_models.drift.margin import Margin
@@ -31,7 +36,10 @@ class Limit(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LatencyLimit:
-    """A latency limit in ms on the device of a predictor; `latency_limit` makes it."""
+    """A latency limit in ms on the device of a predictor; `latency_limit` makes it.
+
+    `energy_limit` makes one in mJ, of a source with that unit.
+    """
 
     source: LatencySource
     max_ms: float
@@ -69,7 +77,15 @@ class LatencyLimit:
         """Return the limit on encoded networks; `InputError` where the predictor cannot keep it."""
         from supernet.constraints.constraints import latency
 
-        return latency(space, self.source.predictor, self.max_ms, self.margin)
+        source = self.source
+        return latency(
+            space,
+            source.predictor,
+            self.max_ms,
+            self.margin,
+            name=source.key,
+            unit=source.unit,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +149,63 @@ def latency_limit(  # noqa: PLR0913 - a limit, and what its margin is for
         }
     )
     return _latency(latency_source(predictor), options.max_latency_ms[0], options)
+
+
+def energy_limit(  # noqa: PLR0913 - a limit, and what its margin is for
+    predictor: Any,
+    max_mj: float | str,
+    *,
+    confidence: float | None = None,
+    horizon: float | str = HORIZON_S,
+    limit_on: str = RAW,
+    session_spread: float | None = None,
+) -> LatencyLimit:
+    """Return a limit on the energy of an inference on one device, without its idle power.
+
+    Args:
+        predictor: an energy predictor, or the file that `ofabench fit --energy` wrote.
+        max_mj: the limit in mJ, or a text like `"800uJ"`.
+        confidence, horizon, limit_on, session_spread: as of `latency_limit`. The drift of energies
+            is not known: the margin has the drift of a device without a drift log.
+
+    Raises:
+        InputError: a value is invalid.
+        FileError: the file is no energy predictor.
+
+    Example:
+        >>> from latency_models.predictors.energy import EnergyPredictor
+        >>> from tests.support.search_runs import TARGET, latency
+        >>> energy_limit(EnergyPredictor(costs=latency("tiny", TARGET)), "800uJ").max_ms
+        0.8
+    """
+    options = LimitOptions.read(
+        {
+            "max_energy_mj": [max_mj],
+            "confidence": confidence,
+            "horizon_s": horizon,
+            "limit_on": limit_on,
+            "session_spread": session_spread,
+        }
+    )
+    return _latency(energy_source(predictor), options.max_energy_mj[0], options)
+
+
+def energy_limits(options: LimitOptions) -> list[LatencyLimit]:
+    """Load the options' energy predictors; return a limit for each.
+
+    Raises `InputError` if the counts differ, or if two predictors have the same target.
+    """
+    if len(options.energy) != len(options.max_energy_mj):
+        raise InputError(
+            f"got {len(options.energy)} --energy and {len(options.max_energy_mj)} --max-energy-mj, "
+            "expected one limit for each"
+        )
+    sources = [energy_source(path) for path in options.energy]
+    check_distinct(sources)
+    return [
+        _latency(source, limit_mj, options)
+        for source, limit_mj in zip(sources, options.max_energy_mj, strict=True)
+    ]
 
 
 def macs_limit(max_macs: float | str) -> CountedLimit:

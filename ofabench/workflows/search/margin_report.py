@@ -1,4 +1,4 @@
-"""`MarginReport`: the parts of a latency limit's margin, and its cost in accuracy."""
+"""`MarginReport`: the parts of the margin of a limit, and its cost in accuracy."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -6,6 +6,7 @@ from typing import Any
 
 from bench.options import SECONDS
 from latency_models.drift.limit_on import RAW
+from ofabench.workflows.search.latencies import MILLISECONDS
 
 PARTS = ("drift", "scatter", "prediction", "selection")
 FEW_SESSIONS = 8
@@ -14,7 +15,7 @@ SPANS = 4.0  # the horizon may be at most so many times the span of the known se
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarginReport:
-    """Margin of a latency limit, for the chosen network.
+    """Margin of a limit on latency or energy, for the chosen network.
 
     `parts` are fractions of the prediction: what drift, scatter, prediction error and selection
     would each add alone, and `margin`, all of them together. `sessions` counts the sessions of the
@@ -31,6 +32,7 @@ class MarginReport:
     sessions: int
     span_s: float
     accuracy_without: float
+    unit: str = MILLISECONDS  # of the limit
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON values."""
@@ -48,7 +50,12 @@ class MarginReport:
             f"; it costs {cost:.2f} points of predicted accuracy"
         ]
         drifts = self.limit_on == RAW and self.session_spread is None
-        if drifts and (self.sessions < FEW_SESSIONS or self.span_s < self.horizon_s / SPANS):
+        if drifts and self.unit != MILLISECONDS:
+            lines.append(
+                "the drift of energies is not known, so it is that of latencies without a drift "
+                "log; --session-spread, such as 0.02, gives another"
+            )
+        elif drifts and (self.sessions < FEW_SESSIONS or self.span_s < self.horizon_s / SPANS):
             count = "1 session" if self.sessions == 1 else f"{self.sessions} sessions"
             lines.append(
                 f"drift is known from {count} over {_hours(self.span_s)}: `ofabench drift "

@@ -78,4 +78,5 @@ def _report(
         sessions=margin.model.sessions,
         span_s=margin.model.span_s,
         accuracy_without=accuracy_without,
+        unit=limit.source.unit,
     )

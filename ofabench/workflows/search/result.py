@@ -29,12 +29,16 @@ TIME_LIMIT = "limited by --seconds: with more time it may find a better network"
 
 @dataclass(frozen=True, kw_only=True)
 class SearchOrigin:
-    """Inputs of a search; `provenance` has them as JSON values."""
+    """Inputs of a search; `provenance` has them as JSON values.
+
+    `energies` are the energy predictors of its limits.
+    """
 
     space: "SearchSpace"
     accuracy: "AccuracySource"
     latencies: tuple[LatencySource, ...]
     provenance: Mapping[str, Any]
+    energies: tuple[LatencySource, ...] = ()
 
 
 @dataclass(frozen=True, repr=False)
@@ -71,12 +75,12 @@ class SearchResult:
 
     @property
     def predictions(self) -> dict[str, float]:
-        """Predictions by the limits' names (for a target's key: ms)."""
+        """Predictions by the limits' names: ms for a target's key, mJ for its energy."""
         return dict(self.outcome.predictions)
 
     @property
     def bounds(self) -> dict[str, float]:
-        """Predictions plus their margins, ms, by target."""
+        """Predictions plus their margins, by the limits' names."""
         return dict(self.outcome.bounds)
 
     @property
@@ -127,7 +131,11 @@ class SearchResult:
 
         predictors = [source.predictor for source in self.origin.latencies]
         values = result_json(self.space, self.outcome, predictors, self.origin.provenance)
-        return {**values, "margins": [report.to_dict() for report in self.margins]}
+        return {
+            **values,
+            **energies_json(self),
+            "margins": [report.to_dict() for report in self.margins],
+        }
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the file of `ofabench search --out`, for `extract`, `export` and `verify`."""
@@ -206,7 +214,8 @@ class Front(list[SearchResult]):
         networks = [result.outcome for result in self]
         data = front_json(self.origin.space, networks, predictors, self.origin.provenance)
         for item, result in zip(data["front"], self, strict=True):
-            item["margins"] = [result.to_dict() for result in result.margins]
+            item.update(energies_json(result))
+            item["margins"] = [report.to_dict() for report in result.margins]
         return data
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -267,11 +276,12 @@ def _facts(result: SearchResult) -> Iterator[tuple[str, str]]:
     """What is predicted of a network and how it was searched, with names."""
     network, origin = result.outcome, result.origin
     yield "predicted accuracy", f"{result.accuracy:.2%}"
-    for source in origin.latencies:
+    sources = (*origin.latencies, *origin.energies)
+    for source in sources:
         yield from _latency_facts(result, source)
-    latencies = {source.key for source in origin.latencies}
+    shown = {source.key for source in sources}
     for name, limit in network.limits.items():
-        if name not in latencies and network.units[name] != "blocks":
+        if name not in shown and network.units[name] != "blocks":
             yield name, f"{network.predictions[name]:,.0f} of {limit:,.0f} {network.units[name]}"
     yield "", f"{result.macs / 1e6:.4g} M MACs, {result.params / 1e6:.4g} M parameters"
     seconds = origin.provenance["seconds"]
@@ -286,16 +296,17 @@ def _facts(result: SearchResult) -> Iterator[tuple[str, str]]:
 
 
 def _latency_facts(result: SearchResult, source: LatencySource) -> Iterator[tuple[str, str]]:
-    """One latency: its prediction, its limit, and the number of blocks never measured."""
+    """One latency or energy: its prediction, its limit, and the blocks never measured."""
     network, prediction = result.outcome, source.predictor.predict(result.blocks)
     bound = network.bounds.get(source.key)
     margin = "" if bound is None else f", at most {bound:.4g} with its margin"
     limit = network.limits.get(source.key)
-    limit_text = "" if limit is None else f", of {limit:g} ms"
+    limit_text = "" if limit is None else f", of {limit:g} {source.unit}"
     statistic = source.predictor.statistic
     statistic_text = "" if statistic == MEDIAN else f" ({statistic})"
-    ms = f"{prediction.ms:.4g} ms{statistic_text}, give or take {prediction.std_ms:.2g}"
-    yield "predicted", f"{ms}{margin}{limit_text} on {source.key}"
+    cost = f"{prediction.ms:.4g} {source.unit}{statistic_text}"
+    cost += f", give or take {prediction.std_ms:.2g}"
+    yield "predicted", f"{cost}{margin}{limit_text} on {source.predictor.target.key}"
     unmeasured, extrapolated = len(prediction.unmeasured), len(prediction.extrapolated)
     for report in result.margins:
         if report.target == source.key:
@@ -303,6 +314,21 @@ def _latency_facts(result: SearchResult, source: LatencySource) -> Iterator[tupl
     if unmeasured:
         blocks = f"{unmeasured} blocks were never measured there, {extrapolated} are extrapolated"
         yield "", blocks
+
+
+def energies_json(result: SearchResult) -> dict[str, Any]:
+    """Return standard deviations and blocks of predicted energies, by name; empty without any."""
+    sources = result.origin.energies
+    if not sources:
+        return {}
+    predicted = {source.key: source.predictor.predict(result.blocks) for source in sources}
+    return {
+        "std_mj": {key: prediction.std_ms for key, prediction in predicted.items()},
+        "energy_extrapolated": {
+            key: [block.key for block in prediction.extrapolated]
+            for key, prediction in predicted.items()
+        },
+    }
 
 
 def front_lines(front: Front) -> Iterator[str]:

@@ -14,6 +14,7 @@ from ofabench.workflows.search.latencies import LatencySource, latency_source
 from ofabench.workflows.search.limits import (
     LatencyLimit,
     Limit,
+    energy_limit,
     latency_limit,
     macs_limit,
     memory_limit,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Front",
     "SearchResult",
+    "energy_limit",
     "latency_limit",
     "macs_limit",
     "memory_limit",
@@ -59,9 +61,9 @@ def search(
         accuracy: a file that `ofabench accuracy` wrote, `"ofa:FILE"`, an accuracy predictor, or a
             function: it takes a list of n `ArchConfig` and returns n accuracies, fractions from 0
             to 1. `on_codes(function)` is one that takes an array of encoded networks, for speed.
-        constraints: limits of `latency_limit`, `macs_limit`, `params_limit`, `memory_limit` and
-            `size_limit`; a latency limit for each of several devices, as `fleet_limits` returns
-            them. Of several limits of one predictor the lowest counts.
+        constraints: limits of `latency_limit`, `energy_limit`, `macs_limit`, `params_limit`,
+            `memory_limit` and `size_limit`; a latency limit for each of several devices, as
+            `fleet_limits` returns them. Of several limits of one predictor the lowest counts.
         options: how to search, and until when.
         progress: is shown the number of evaluated networks; None shows nothing.
 

@@ -14,7 +14,7 @@ from ofabench.options.measured_search import MeasuringOptions
 from ofabench.options.search import SearchOptions
 from ofabench.workflows.search.accuracies import Accuracy
 from ofabench.workflows.search.job import prepared
-from ofabench.workflows.search.latencies import LatencySource
+from ofabench.workflows.search.latencies import MILLISECONDS, LatencySource
 from ofabench.workflows.search.limits import LatencyLimit, Limit
 from ofabench.workflows.search.loop.deciding import Decider, in_another_process
 from ofabench.workflows.search.loop.loop import Loop
@@ -115,7 +115,11 @@ def loop_task(
 ) -> tuple[LoopTask, list[Any]]:
     """Return the task, loaded and checked, and the constraints as a list."""
     constraints = list(constraints) if isinstance(constraints, Sequence) else [constraints]
-    latencies = [constraint for constraint in constraints if isinstance(constraint, LatencyLimit)]
+    latencies = [
+        constraint
+        for constraint in constraints
+        if isinstance(constraint, LatencyLimit) and constraint.source.unit == MILLISECONDS
+    ]
     if len(latencies) != 1:
         raise InputError(
             f"got {len(latencies)} latency limits, expected one: a search that measures has one "
@@ -129,9 +133,10 @@ def loop_task(
             f"give a predictor of the {MEDIAN}, or leave out --measure-on and use `ofabench verify`"
         )
     job = prepared(space, accuracy, [limit.source], SearchOptions.or_defaults(options))
-    _, others = job.constraints(
+    energies, others = job.constraints(
         [constraint for constraint in constraints if constraint is not limit]
     )
+    others += [energy.constraint(job.space) for energy in energies]
     return (
         LoopTask(job=job, limit=limit, others=(*job.measured(), *others), measuring=measuring),
         constraints,

@@ -1,0 +1,1 @@
+"""Workflows on energy: fit a predictor, and predict networks."""
