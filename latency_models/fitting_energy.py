@@ -34,9 +34,9 @@ def fit_energy_predictor(  # noqa: PLR0913 - as of latencies
     energies, so it is not applied. `InputError` where no energy is known.
     """
     if networks is not None and measured_mj is not None:
-        known = np.flatnonzero(np.isfinite(measured_mj))
+        known = np.flatnonzero(np.isfinite(measured_mj)).tolist()
         networks, measured_mj = [networks[row] for row in known], measured_mj[known]
-        if not len(known):
+        if not known:
             raise InputError("no network has a known energy: sweep with --energy")
     costs = fit_predictor(
         None if table is None else energies_as_costs(table),

@@ -10,6 +10,7 @@ from bench.sweep.energy_rows import StoredReading
 from bench.sweep.store import SweepStore
 
 QUIET: Progress = NoProgress()
+ROLES = ("block", "network", "model")
 NO_GROUP = 1_000_000  # for the seeds of these replicates, which are of all groups together
 TRIES = 5  # of a replicate whose connection breaks
 
@@ -69,7 +70,7 @@ def _missing(store: SweepStore, number: int, source: EnergySource) -> list[Workl
     return [
         workload
         for workload in work
-        if workload.role != "reference" and workload not in known and workload not in unrunnable
+        if workload.role in ROLES and workload not in known and workload not in unrunnable
     ]
 
 

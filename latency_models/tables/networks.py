@@ -28,6 +28,7 @@ from latency_models.tables.storage import (
     load_any_frame,
     origin,
     save_frame,
+    with_article,
 )
 
 WHAT = "networks table"
@@ -143,7 +144,7 @@ class NetworksTable:
         else:
             frame, metadata = load_any_frame(path)
         if metadata.get("what", WHAT) != WHAT:
-            raise FileError(f"{path} is a {metadata['what']}, expected a {WHAT}")
+            raise FileError(f"{path} is {with_article(str(metadata['what']))}, expected a {WHAT}")
         try:
             targets = {
                 column: Target.from_json(target)

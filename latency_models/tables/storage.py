@@ -55,9 +55,8 @@ def load_frame(path: Path, *, what: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     frame, metadata = load_any_frame(path)
     if metadata.get("what") != what:
         kind = metadata.get("what", "parquet of another program")
-        raise FileError(
-            f"{path} is {_with_article(kind)}, expected {_with_article(what)} written by ofabench"
-        )
+        got, expected = with_article(str(kind)), with_article(what)
+        raise FileError(f"{path} is {got}, expected {expected} written by ofabench")
     if metadata.get("schema_version") != SCHEMA_VERSION:
         raise FileError(
             f"{path} has schema version {metadata.get('schema_version')}, expected "
@@ -66,7 +65,8 @@ def load_frame(path: Path, *, what: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     return frame, metadata
 
 
-def _with_article(kind: str) -> str:
+def with_article(kind: str) -> str:
+    """Return the kind of a file with `a` or `an`, for messages."""
     return f"an {kind}" if kind[:1] in set("aeiou") else f"a {kind}"
 
 

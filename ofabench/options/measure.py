@@ -44,6 +44,9 @@ class MeasureOptions(ModelInputOptions):
     )
     cache: str = option("warm", choices=("warm", "cold"), help="which samples of a burst count")
     seed: int = shared.seed("of orders and random inputs")
+    energy: bool = option(
+        False, help="also measure energy per inference, where the device reports energy"
+    )
     force: bool = shared.force()
 
 

@@ -54,6 +54,11 @@ class VerifyOptions(JudgingOptions):
         None, metavar="N,N|any", help="cores, without --latency; a predictor has its own"
     )
     images: int | None = option(None, minimum=1, help="number of test images (default: all)")
+    energy: bool = option(
+        False,
+        help="also measure energy per inference and peak memory; always with a search's limit on "
+        "energy",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,12 @@ from ofabench.workflows.deploy.verification_task import (
 )
 from ofabench.workflows.devices import DeviceLike, device_in, measuring_alone, waits
 from ofabench.workflows.search.latencies import LatencySource, load_sources
-from ofabench.workflows.search.limits import counted_limits, energy_limits, latency_limits
+from ofabench.workflows.search.limits import (
+    Limit,
+    counted_limits,
+    energy_limits,
+    latency_limits,
+)
 from supernet.data.class_names import LABELS, labels_text
 
 if TYPE_CHECKING:
@@ -143,7 +148,7 @@ def _searched(
     assert request.accuracy is not None
     options = SearchOptions(seed=request.deploy.seed, allow_extrapolated=request.allow_extrapolated)
     costs = latency_limits(latencies, request.limits)
-    others = [
+    others: list[Limit] = [
         *energy_limits(request.limits),
         *counted_limits(request.limits, request.deploy.form.precision),
     ]

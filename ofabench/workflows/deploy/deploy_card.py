@@ -52,7 +52,7 @@ def card_json(
         "latency": [
             latency_json(card, predictor, inputs, results) for predictor in _predictors(inputs)
         ],
-        "limits": limits_json(card, inputs),
+        "limits": limits_json(card, inputs, results),
         "peak_memory_bytes": _peak_bytes(inputs.search),
         "search": None
         if inputs.search is None
@@ -92,13 +92,20 @@ def latency_json(
     }
 
 
-def limits_json(card: "ModelCard", inputs: DeploymentInputs) -> list[dict[str, Any]]:
+def limits_json(
+    card: "ModelCard", inputs: DeploymentInputs, results: DeploymentResults
+) -> list[dict[str, Any]]:
     """Return the search's other limits, with predictions and with the file's values if known."""
     search, targets = (
         inputs.search or {},
         {predictor.target.key for predictor in _predictors(inputs)},
     )
-    counted = {"macs": card.macs, "params": card.params, "model size": card.size_bytes}
+    counted = {
+        "macs": card.macs,
+        "params": card.params,
+        "model size": card.size_bytes,
+        **_energies(results),
+    }
     rows = []
     for name, limit in inputs.limits.items():
         if name in targets:
@@ -115,6 +122,17 @@ def limits_json(card: "ModelCard", inputs: DeploymentInputs) -> list[dict[str, A
             }
         )
     return rows
+
+
+def _energies(results: DeploymentResults) -> dict[str, float]:
+    """Return the measured energies in mJ by the names of their limits."""
+    from latency_models.predictors.energy import energy_key
+
+    return {
+        energy_key(key): verdict["energy"]["energy_mj"]
+        for key, verdict in results.verdicts.items()
+        if (verdict.get("energy") or {}).get("energy_mj") is not None
+    }
 
 
 def verdict_of(verification: Mapping[str, Any]) -> str:

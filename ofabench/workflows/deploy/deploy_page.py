@@ -8,6 +8,7 @@ from bench.reading import from_plain
 from bench.timing.session_drift import drift_in_words
 from bench.timing.tail import Tail
 from ofabench.workflows.deploy.deploy_sample import snippet
+from ofabench.workflows.deploy.energy_text import energy_lines
 from ofabench.workflows.deploy.markdown import escaped, verbatim
 from ofabench.workflows.deploy.verification_text import FIGURES, figure_verdicts, of_statistic
 from supernet.data.class_names import LABELS
@@ -120,6 +121,11 @@ def _latency(card: Card) -> Iterator[str]:
     for row in card["latency"]:
         if row["verification"] is not None and row["verification"]["drift"] is not None:
             yield f"Drift on {row['target']}: {drift_in_words(row['verification']['drift'])}."
+    for row in card["latency"]:
+        energy = (row["verification"] or {}).get("energy")
+        lines = [line.strip() for line in energy_lines(energy)]
+        if lines:
+            yield f"On {row['target']}: {'; '.join(' '.join(line.split()) for line in lines)}."
     for row in card["latency"]:
         tail = (row["verification"] or {}).get("tail")
         if tail is not None:

@@ -18,6 +18,7 @@ from ofabench.workflows.deploy.verification_text import (
 
 if TYPE_CHECKING:
     from bench.timing.tail import Tail
+    from supernet.verification.energy import JudgedEnergy
     from supernet.verification.verdicts import JudgedLatency
     from supernet.verification.verdicts import Verification as Verdicts
 
@@ -85,8 +86,16 @@ class Verification:
         return self.verdicts.limit_met
 
     @property
+    def energy(self) -> "JudgedEnergy | None":
+        """The energy with its limit's verdict, and the peak memory; None if not measured."""
+        from supernet.verification.energy import JudgedEnergy
+
+        values = self.values.get("energy")
+        return None if values is None else JudgedEnergy.from_json(values)
+
+    @property
     def failed(self) -> bool:
-        """Whether the prediction is not within tolerance, or the limit not met."""
+        """Whether the prediction is not within tolerance, or a limit not met."""
         return failed(self.values)
 
     @property

@@ -1,6 +1,6 @@
 """Task of verifying one file: measurement and verdicts, shared by `verify` and `deploy`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ class VerificationTask:
 
     `predictor` is None if the file is only measured; `limits` are a search's, by target.
     `statistic` applies to prediction and limit. `keep` is a new sweep file for the samples.
+    `energy`: the energy is measured, also without a limit on it.
     """
 
     content: bytes
@@ -41,6 +42,7 @@ class VerificationTask:
     limits: Mapping[str, float] | None = None
     statistic: str = MEDIAN
     keep: Path | None = None
+    energy: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,14 +109,15 @@ def measure(setup: MeasurementSetup, task: VerificationTask) -> dict[str, Any]:
             f"samples of a file of {task.target.precision} cannot be kept: the blocks measured "
             "with it are float32, and a table made of them would be wrong; leave out --keep"
         )
-    measurements = measure_file(task.content, task.card.blocks, _bench(setup, task), task.keep)
+    bench = _bench(setup, task)
+    measurements = measure_file(task.content, task.card.blocks, bench, task.keep)
     predictor, predicted_ms, drift = task.predictor, None, None
     if predictor is not None and task.target == predictor.target:
         predicted_ms = predictor.predict(task.card.blocks).ms
         drift = drift_since_sweep(measurements, predictor, task.card.blocks)
     expected = Expected(
         predicted_ms=predicted_ms,
-        limit_ms=_limit_ms(task),
+        limit_ms=_limit(task),
         tolerance=setup.options.tolerance,
         statistic=task.statistic,
     )
@@ -122,6 +125,7 @@ def measure(setup: MeasurementSetup, task: VerificationTask) -> dict[str, Any]:
     return {
         **_identity(task),
         **verification.to_json(),
+        "energy": _energy(bench, task),
         "on_device": _on_device(setup, task),
     }
 
@@ -146,6 +150,17 @@ def _identity(task: VerificationTask) -> dict[str, Any]:
     }
 
 
+def _energy(bench: "MeasuringSetup", task: VerificationTask) -> dict[str, Any] | None:
+    """The file's energy and its verdict; None if it is not to be measured."""
+    from latency_models.predictors.energy import energy_key
+    from supernet.verification.energy import measure_energy
+
+    limit_mj = _limit(task, energy_key)
+    if limit_mj is None and not task.energy:
+        return None
+    return measure_energy(task.content, task.card.blocks, bench, limit_mj).to_json()
+
+
 def _on_device(setup: MeasurementSetup, task: VerificationTask) -> dict[str, Any] | None:
     """Difference of the file's outputs on the device from those here; None on this machine.
 
@@ -167,12 +182,16 @@ def _on_device(setup: MeasurementSetup, task: VerificationTask) -> dict[str, Any
     return asdict(compare(here, np.concatenate(there), "random"))
 
 
-def _limit_ms(task: VerificationTask) -> float | None:
-    """The search's limit on this device, for any precision of the file."""
+def _limit(task: VerificationTask, name_of: Callable[[str], str] = str) -> float | None:
+    """The search's limit on this device, for any precision of the file.
+
+    `name_of` returns the limit's name from a target's key: by default that of the latency.
+    """
     limits = task.limits or {}
     targets = [task.target] if task.predictor is None else [task.predictor.target]
     targets.append(replace(task.target, precision="fp32"))
-    return next((limits[target.key] for target in targets if target.key in limits), None)
+    names = [name_of(target.key) for target in targets]
+    return next((limits[name] for name in names if name in limits), None)
 
 
 def _bench(setup: MeasurementSetup, task: VerificationTask) -> "MeasuringSetup":

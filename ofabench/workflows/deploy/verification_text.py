@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench.timing.session_drift import drift_in_words
 from bench.timing.statistic import MEDIAN
 from bench.timing.tail import Tail
+from ofabench.workflows.deploy.energy_text import energy_lines
 
 if TYPE_CHECKING:
     from supernet.data.dataset import Score
@@ -22,7 +23,11 @@ _NAMES = {"measured": "measured", "drift_corrected": "drift-corrected"}
 
 def failed(verdict: Mapping[str, Any]) -> bool:
     """Whether the prediction is not within tolerance, or a limit not met."""
-    return verdict["prediction_within_tolerance"] is False or verdict["limit_met"] is False
+    energy = verdict.get("energy") or {}
+    verdicts = (
+        verdict["prediction_within_tolerance"], verdict["limit_met"], energy.get("limit_met")
+    )  # fmt: skip
+    return False in verdicts
 
 
 def with_repeat(first: Any, again: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -35,9 +40,9 @@ def with_repeat(first: Any, again: Mapping[str, Any]) -> dict[str, Any] | None:
     if first is None or any(first.get(key) != again[key] for key in same):
         return None
     keys = ("measured", "drift", "drift_corrected", "median_ms", "tail",
-            "prediction_within_tolerance", "limit_met")  # fmt: skip
+            "prediction_within_tolerance", "limit_met", "energy")  # fmt: skip
     repeats = first.get(REPEATS, [])
-    return {**first, REPEATS: [*repeats, {key: again[key] for key in keys}]}
+    return {**first, REPEATS: [*repeats, {key: again.get(key) for key in keys}]}
 
 
 def accuracy_json(score: "Score | None", predicted: float | None) -> dict[str, Any]:
@@ -70,6 +75,7 @@ def latency_lines(data: Mapping[str, Any]) -> Iterator[str]:
         yield f"  extrapolated: {count} blocks differ from all that the predictor was fitted on"
     for line in figure_lines(data):
         yield f"  {line}"
+    yield from energy_lines(data.get("energy"))
     if other_precision is not None:
         ratio = data["measured"]["ms"] / other_precision["predicted_ms"]
         yield f"                   {ratio:.2f} times that"
@@ -77,6 +83,8 @@ def latency_lines(data: Mapping[str, Any]) -> Iterator[str]:
         yield f"  repeat {number} (the first measurement counts)"
         for line in figure_lines({**data, **again}):
             yield f"    {line}"
+        for line in energy_lines(again.get("energy")):
+            yield f"  {line}"
     difference = data["on_device"]
     if difference is not None:
         same_class = f"same class for {difference['agreement']:.0%}"

@@ -40,6 +40,7 @@ def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it m
     result: Any = None,
     pick: int | None = None,
     limit_ms: float | None = None,
+    limit_mj: float | None = None,
     data: str | None = None,
     keep: str | os.PathLike[str] | None = None,
     options: VerifyOptions | None = None,
@@ -54,13 +55,15 @@ def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it m
         result: the search's result, or its file; its latency limit is checked too.
         pick: which network of `result`, from 1, if it is a front's file.
         limit_ms: a limit on the latency in ms, in place of a result.
+        limit_mj: a limit on the energy of an inference in mJ, in place of a result; it is not
+            checked where the device reports no energy.
         data: a data set's name or an image folder, to measure the accuracy on its test images.
         keep: a new sweep file to store every timing sample.
         options: how to measure, and the tolerance.
         progress: is shown the measurements; None shows nothing.
 
     Returns:
-        The latency as measured and drift-corrected, with both verdicts.
+        The latency as measured and drift-corrected, with both verdicts, and the energy.
 
     Raises:
         InputError: arguments do not fit together, or belong to another network.
@@ -101,9 +104,10 @@ def verify(  # noqa: PLR0913 - the file, where it is measured, and all that it m
             card=card,
             target=target,
             predictor=block_predictor,
-            limits=_limits(result_network, limit_ms, limited),
+            limits=_limits(result_network, limit_ms, limit_mj, limited),
             statistic=statistic_of(options, block_predictor, statistic),
             keep=None if keep is None else Path(keep),
+            energy=options.energy,
         )
         setup = MeasurementSetup(device=opened, backend=backend, options=options, progress=progress)
         with measuring_alone(opened, wait=waits(device), progress=progress):
@@ -165,15 +169,32 @@ def _searched_network(result: Any, pick: int | None, card: "ModelCard") -> "Foun
 
 
 def _limits(
-    searched: "FoundNetwork | None", limit_ms: float | None, target: "Target"
+    searched: "FoundNetwork | None",
+    limit_ms: float | None,
+    limit_mj: float | None,
+    target: "Target",
 ) -> Mapping[str, float] | None:
-    if limit_ms is None:
+    """The limits by name, of the search or of the arguments."""
+    from latency_models.predictors.energy import energy_key
+
+    given = {
+        name: (key, limit)
+        for name, key, limit in (
+            ("limit_ms", target.key, limit_ms),
+            ("limit_mj", energy_key(target.key), limit_mj),
+        )
+        if limit is not None
+    }
+    if searched is not None and given:
+        raise InputError(
+            f"the result has its limits already: leave {' and '.join(given)} or the result out"
+        )
+    for name, (_, limit) in given.items():
+        if isinstance(limit, bool) or not isinstance(limit, int | float) or not limit > 0:
+            raise InputError(f"{name} is {limit!r}, expected a number above 0")
+    if not given:
         return None if searched is None else searched.limits
-    if searched is not None:
-        raise InputError("the result has the limit already: leave limit_ms or the result out")
-    if isinstance(limit_ms, bool) or not isinstance(limit_ms, int | float) or not limit_ms > 0:
-        raise InputError(f"limit_ms is {limit_ms!r}, expected a number above 0")
-    return {target.key: float(limit_ms)}
+    return {key: float(limit) for key, limit in given.values()}
 
 
 def _judge(data: str | None, card: "ModelCard", images: int | None) -> Any:

@@ -1,6 +1,8 @@
 """Measures ONNX and TFLite files of any origin, several in the same rounds."""
 
 import json
+import logging
+import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from bench.models.model_file import ModelFile
 from bench.protocol.device import Device
 from bench.protocol.progress import NoProgress, Progress
 from bench.protocol.target import Target
+from bench.timing.energy import Energy
 from ofabench.options.measure import MeasureOptions, MeasureRequest
 from ofabench.workflows.devices import DeviceLike, device_in, measuring_alone, waits
 from ofabench.workflows.measure.jobs import BackendJob, backend_jobs
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from bench.timing.measurement import Measurement
 
 __all__ = ["Measurements", "measure"]
+logger = logging.getLogger(__name__)
 DEFAULTS = MeasureOptions()
 
 
@@ -68,7 +72,7 @@ def measure(  # noqa: PLR0913 - the files, where they run, how, and where sample
         resume_with: what the message of an interruption says to continue with.
 
     Returns:
-        Median, interval, percentiles, loading time and memory of each file.
+        Median, interval, percentiles, loading time, memory and energy of each file.
 
     Raises:
         InputError: an argument is not what it must be.
@@ -148,8 +152,14 @@ def _measured(
                     failures |= {model.name: reason for model in models}
             measured = {measurement.workload: measurement for measurement in store.measurements()}
             labels = {work.file: work.label for work in measured}
+            energies = store.energies()
             rows = [
-                _row(measured[workload], model, labels[workload.file])
+                _row(
+                    measured[workload],
+                    model,
+                    labels[workload.file],
+                    energies.get(workload, Energy()),
+                )
                 for workload, models in job.work.items()
                 if workload in measured
                 for model in models
@@ -177,23 +187,31 @@ def _store(path: Path, target: Target, place: _Place) -> "SweepStore":
 
 
 def _sweep(store: "SweepStore", job: BackendJob, place: _Place) -> None:
+    from bench.sweep.energy import measure_energies
     from bench.sweep.planner import ListPlanner
     from ofabench.workflows.sweep.sweep_setup import sweep_into
 
     files = {workload.file: models[0] for workload, models in job.work.items()}
     files |= {workload.file: file for workload, file in job.operators.items()}
+    backend = ModelFilesBackend(job.backend, files)
     sweep_into(
         store,
         place.device,
-        ModelFilesBackend(job.backend, files),
+        backend,
         ListPlanner([*job.work, *job.operators]),
         place.progress,
         forced=place.options.force,
         resume_with=place.resume_with,
     )
+    if place.options.energy:
+        source = measure_energies(
+            store, place.device, backend, place.progress, resume_with=place.resume_with
+        )
+        if not source.name:
+            logger.warning("energy is not measured: %s", source.reason)
 
 
-def _row(measured: "Measurement", model: ModelFile, label: str) -> ModelMeasurement:
+def _row(measured: "Measurement", model: ModelFile, label: str, energy: Energy) -> ModelMeasurement:
     cost = json.loads(label)
     (low_ms, high_ms), (corrected_low_ms, corrected_high_ms) = (
         measured.raw_interval_ms,
@@ -217,6 +235,15 @@ def _row(measured: "Measurement", model: ModelFile, label: str) -> ModelMeasurem
         load_ms=cost.get("load_ms"),
         first_ms=cost.get("first_ms"),
         peak_memory_bytes=cost.get("peak_memory_bytes"),
+        energy_mj=_or_none(energy.energy_mj),
+        energy_low_mj=_or_none(energy.low_mj),
+        energy_high_mj=_or_none(energy.high_mj),
+        energy_with_idle_mj=_or_none(energy.with_idle_mj),
+        energy_source=energy.source,
         size_bytes=model.size_bytes,
         digest=model.digest,
     )
+
+
+def _or_none(value: float) -> float | None:
+    return value if math.isfinite(value) else None

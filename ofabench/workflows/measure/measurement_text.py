@@ -19,19 +19,27 @@ HEADINGS = (
     "load ms",
     "memory MB",
 )
+ENERGY_HEADINGS = ("energy mJ", "95 % interval")
 
 
 def measurement_lines(models: Sequence[ModelMeasurement], failures: Mapping[str, str]) -> list[str]:
     """Return a table of latencies, its notes, and a line for each file that failed."""
-    table = text_table([HEADINGS, *map(_cells, models)]) if models else []
+    table = text_table(_table(models)) if models else []
     return [*_targets(models), *table, *_notes(models, failures)]
 
 
 def measurements_html(models: Sequence[ModelMeasurement], failures: Mapping[str, str]) -> str:
     """Return the same as HTML."""
     notes = _notes(models, failures)
-    rows = map(_cells, models)
-    return rows_html(HEADINGS, rows, left={0, 1}, above=_targets(models), below=notes)
+    headings, *rows = _table(models)
+    return rows_html(headings, rows, left={0, 1}, above=_targets(models), below=notes)
+
+
+def _table(models: Sequence[ModelMeasurement]) -> list[tuple[str, ...]]:
+    """Return the headings and a row for each model; with energy if it was measured."""
+    with_energy = any(model.energy_mj is not None for model in models)
+    headings = (*HEADINGS, *ENERGY_HEADINGS) if with_energy else HEADINGS
+    return [headings, *(_cells(model)[: len(headings)] for model in models)]
 
 
 def _targets(models: Sequence[ModelMeasurement]) -> list[str]:
@@ -44,6 +52,8 @@ def _notes(models: Sequence[ModelMeasurement], failures: Mapping[str, str]) -> I
             "median, p90 and p99 as measured; corrected: the median without drift within the "
             "session"
         )
+    for source in dict.fromkeys(model.energy_source for model in models if model.energy_source):
+        yield f"energy of an inference without the idle device's power, by {source}"
     unsettled = [model.file for model in models if not model.narrow_interval]
     if unsettled:
         yield f"wide intervals, measure again with more replicates: {', '.join(unsettled)}"
@@ -65,6 +75,10 @@ def _cells(model: ModelMeasurement) -> tuple[str, ...]:
         milliseconds(model.first_ms),
         milliseconds(model.load_ms),
         "-" if memory is None else f"{memory / 1e6:.1f}",
+        milliseconds(model.energy_mj),
+        "-"
+        if model.energy_low_mj is None
+        else f"{model.energy_low_mj:.4g} to {model.energy_high_mj:.4g}",
     )
 
 

@@ -65,9 +65,24 @@ class Measurements:
 
     @property
     def wide(self) -> "pd.DataFrame":
-        """`measured_ms`: a row a model (its file's name without suffix), a column a target."""
+        """`measured_ms`: a row a model (its file's name without suffix), a column a target.
+
+        Where energy was measured, a column `energy on <target>` has `energy_mj`.
+        """
+        import pandas as pd
+
+        from latency_models.predictors.energy import energy_key
+
         table = self.frame.assign(model=[Path(model.file).stem for model in self.models])
-        return table.pivot_table(index="model", columns="target", values="measured_ms", sort=False)
+        table["energy_mj"] = pd.to_numeric(table["energy_mj"])
+
+        def by_target(values: str) -> pd.DataFrame:
+            return table.pivot_table(index="model", columns="target", values=values, sort=False)
+
+        latencies = by_target("measured_ms")
+        if table["energy_mj"].isna().all():
+            return latencies
+        return latencies.join(by_target("energy_mj").rename(columns=energy_key))
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as JSON values."""

@@ -26,6 +26,9 @@ class ModelMeasurement:
         narrow_interval: whether the interval is narrow enough to be relied on.
         load_ms, first_ms, peak_memory_bytes: of loading it in a fresh process on this machine;
             None elsewhere.
+        energy_mj: energy of an inference in mJ without the idle device's power;
+            `energy_low_mj` and `energy_high_mj` are its 95 % interval, `energy_with_idle_mj` is
+            with that power, `energy_source` the sensor. None and "" where it was not measured.
         size_bytes: of the file.
         digest: of its content, shapes and input values.
     """
@@ -49,6 +52,11 @@ class ModelMeasurement:
     peak_memory_bytes: int | None
     size_bytes: int
     digest: str
+    energy_mj: float | None = None
+    energy_low_mj: float | None = None
+    energy_high_mj: float | None = None
+    energy_with_idle_mj: float | None = None
+    energy_source: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields as JSON values; an unknown interval is null."""
