@@ -11,7 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.errors import DeviceError
-from bench.power.sensor import Clock, CounterSensor, EnergySensor, SampledPower
+from bench.integers import parse_integer
+from bench.power.sensor import (
+    Clock,
+    CounterSensor,
+    EnergySensor,
+    SampledPower,
+    whole_number,
+)
 
 HWMON, IIO = Path("sys/class/hwmon"), Path("sys/bus/iio/devices")
 # Drivers whose sensors measure the supply of a board, a server or its processors, the best first.
@@ -24,7 +31,7 @@ _NUMBERED = re.compile(r"(energy|power|in|curr)(\d+)_(?:input|average)")
 # The supply of a whole Jetson; its other rails are parts of it.
 _WHOLE = ("VDD_IN", "POM_5V_IN")
 _UNUSED = re.compile(r"NC|sum of shunt voltages|Ecore\d+", re.IGNORECASE)
-LEAST_PERIOD_S, PERIOD_S = 0.01, 0.05
+LEAST_PERIOD_S, PERIOD_S, MOST_PERIOD_S = 0.01, 0.05, 1.0
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,7 +53,7 @@ class _FileCounter:
     def advance(self, now_s: float) -> None:
         """Read it; `ValueError` if it went backwards, as after a restart of its driver."""
         del now_s
-        uj = _whole_number(self.file)
+        uj = whole_number(self.file)
         if uj < self.last_uj:
             raise ValueError(f"{self.file} went back from {self.last_uj} to {uj}")
         self.total_uj += uj - self.last_uj
@@ -84,7 +91,7 @@ def _sensor(chips: Sequence[Path], clock: Clock) -> EnergySensor | None:
     name = f"{_text(chips[0] / 'name')} ({', '.join(rail.label for rail in rails)})"
     counted = [rail.files["energy"] for rail in rails if "energy" in rail.files]
     if len(counted) == len(rails):
-        counters = [_FileCounter(file, _whole_number(file)) for file in counted]
+        counters = [_FileCounter(file, whole_number(file)) for file in counted]
         return CounterSensor(name, counters, clock)
     channels = [channel for rail in rails if (channel := _channel(rail)) is not None]
     if len(channels) < len(rails):
@@ -136,27 +143,20 @@ def _channel(rail: _Rail) -> Callable[[], float] | None:
     """Return a function that reads the rail's watts; None if it has a counter of energy alone."""
     files = rail.files
     if "power" in files:
-        return lambda: _whole_number(files["power"]) / 1e6
+        return lambda: whole_number(files["power"]) / 1e6
     if "power_mw" in files:
-        return lambda: _whole_number(files["power_mw"]) / 1e3
+        return lambda: whole_number(files["power_mw"]) / 1e3
     if _is_pair(rail):
-        return lambda: _whole_number(files["in"]) * _whole_number(files["curr"]) / 1e6
+        return lambda: whole_number(files["in"]) * whole_number(files["curr"]) / 1e6
     return None
 
 
 def _period_s(folder: Path) -> float:
     """Return the time between updates that the driver states, else a usual one."""
-    text = _text(folder / "update_interval") or ""
-    stated_s = int(text) / 1e3 if text.isascii() and text.isdigit() and len(text) < 7 else 0.0
-    return max(LEAST_PERIOD_S, stated_s) if stated_s > 0 else PERIOD_S
-
-
-def _whole_number(file: Path) -> int:
-    text = file.read_text().strip()
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError(f"{file} is {text!r:.40}, expected a whole number") from None
+    stated_ms = parse_integer(_text(folder / "update_interval"), minimum=1)
+    if stated_ms is None:
+        return PERIOD_S
+    return min(max(LEAST_PERIOD_S, stated_ms / 1e3), MOST_PERIOD_S)
 
 
 def _text(file: Path) -> str | None:

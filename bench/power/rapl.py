@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import DeviceError
-from bench.power.sensor import Clock, CounterSensor
+from bench.power.sensor import Clock, CounterSensor, whole_number
 
 ZONES = Path("sys/class/powercap")
 # A package draws less than this. A reading is refused if the counter may have wrapped around more
@@ -31,7 +31,7 @@ class RaplZone:
 
     def advance(self, now_s: float) -> None:
         """Read it; `OSError` or `ValueError` if that fails or if it may have wrapped unseen."""
-        uj = int(self.file.read_text())
+        uj = whole_number(self.file)
         if not 0 <= uj <= self.range_uj:
             raise ValueError(f"{self.file} is {uj}, expected 0 to {self.range_uj}")
         if (now_s - self.last_s) * MOST_W * 1e6 >= self.range_uj:
@@ -63,9 +63,7 @@ def find_zones(root: Path, clock: Clock) -> list[RaplZone]:
 
 
 def _zone(folder: Path, name: str, clock: Clock) -> RaplZone:
-    uj, range_uj = (
-        int((folder / file).read_text()) for file in ("energy_uj", "max_energy_range_uj")
-    )
+    uj, range_uj = (whole_number(folder / file) for file in ("energy_uj", "max_energy_range_uj"))
     if range_uj < 1:
         raise ValueError(f"max_energy_range_uj is {range_uj}, expected a number above 0")
     return RaplZone(

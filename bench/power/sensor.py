@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from bench.errors import DeviceError
+from bench.integers import parse_integer
 
 Clock = Callable[[], float]
 
@@ -131,6 +133,15 @@ class SampledPower:
             watts=watts,
         )
         return self._last
+
+
+def whole_number(file: Path) -> int:
+    """Return the number in a file; `OSError` or `ValueError` where there is none."""
+    text = file.read_text(errors="replace")
+    value = parse_integer(text)
+    if value is None:
+        raise ValueError(f"{file} is {text.strip()!r:.40}, expected a whole number")
+    return value
 
 
 def unreadable(name: str, error: Exception) -> DeviceError:

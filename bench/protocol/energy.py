@@ -11,6 +11,7 @@ from bench.errors import InputError
 from bench.protocol.backend import Backend
 from bench.protocol.device import Workload
 from bench.protocol.target import Target
+from bench.reading import Count, NonNegative, Positive
 
 LEAST_S = 1.0
 
@@ -60,16 +61,16 @@ class EnergyReading:
         peak_memory_bytes: resident memory that the model and its inferences took at most.
     """
 
-    place: int
-    inferences: int
-    window_s: float
-    busy_s: float
-    joules: float | None = None
-    uncertainty_j: float | None = None
-    idle_before_w: float | None = None
-    idle_after_w: float | None = None
-    idle_uncertainty_w: float | None = None
-    peak_memory_bytes: int | None = None
+    place: Count
+    inferences: Count
+    window_s: NonNegative
+    busy_s: NonNegative
+    joules: Positive | None = None
+    uncertainty_j: NonNegative | None = None
+    idle_before_w: Positive | None = None
+    idle_after_w: Positive | None = None
+    idle_uncertainty_w: NonNegative | None = None
+    peak_memory_bytes: Count | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -342,7 +342,8 @@ class SweepStore(Closing):
     def energies(self) -> dict[Workload, Energy]:
         """Return the energy and peak memory of each workload that has readings."""
         readings = self.energy_readings()
-        return {workload: energy_rows.energy_of(stored) for workload, stored in readings.items()}
+        with self._reading():  # of damaged values, figures may be too large
+            return {workload: energy_rows.energy_of(each) for workload, each in readings.items()}
 
     def sessions(self) -> list[rows.Session]:
         """Return the processes that measured: their start, facts and duration."""

@@ -13,7 +13,9 @@ import numpy as np
 
 from bench.blocks.spec import BlockSpec
 from bench.protocol.device import RoundResult, Workload
+from bench.protocol.energy import EnergyReading, EnergySource
 from bench.protocol.target import Target
+from bench.sweep.energy_rows import StoredReading
 from bench.sweep.store import SweepStore
 from bench.sweep.store_rows import checksum
 from bench.timing.plan import SweepPlan
@@ -29,6 +31,7 @@ COLUMNS = {
     "load": ("group_id", "number", "finished"),
     "pass": ("load_id", "number", "samples_ns", "visits", "retaken", "facts"),
     "dropped": ("load_id", "number", "samples_ns"),
+    "energy": ("workload_id", "number", "source", "reading"),
 }
 
 
@@ -38,6 +41,7 @@ def read_sweep(path: Path) -> None:
         readings: list[Callable[[], object]] = [
             store.groups, store.replicates, store.sessions, store.unrunnable, store.measurements,
             store.to_frame, store.replicate_times, store.drift_sessions, store.drift_log,
+            store.energies, store.energy_source,
         ]  # fmt: skip
         for reading in readings:
             reading()
@@ -61,6 +65,7 @@ def read_values(data: bytes) -> None:
         db.create_function("summed", 3, _summed)
         db.execute("UPDATE pass SET crc32 = summed(samples_ns, visits, facts)")
         db.execute("UPDATE dropped SET crc32 = summed(samples_ns, x'', '')")
+        db.execute("UPDATE energy SET crc32 = summed(CAST(reading AS BLOB), x'', '')")
         db.commit()
     read_sweep(path)
 
@@ -112,6 +117,12 @@ def _seed() -> Path:
             for place in range(2):
                 store.add_round(load, place, result)
             store.finish_replicate(load, session, 3.0)
+            reading = EnergyReading(
+                place=0, inferences=9, window_s=1.0, busy_s=1.0, joules=5.0, idle_before_w=2.0
+            )
+            stored = StoredReading(number=number, source="rapl", reading=reading)
+            store.add_energy(work[0], stored)
+        store.note_energy_source(EnergySource(name="rapl"))
     with closing(sqlite3.connect(path)) as db:  # no log beside it, and as small as can be
         db.execute("PRAGMA journal_mode = DELETE")
         db.execute("PRAGMA page_size = 512")
@@ -129,6 +140,8 @@ def _value_seeds() -> list[bytes]:
         ["pass", 0, 2, [0] * 32],
         ["pass", 1, 3, [1] + [0] * 15],
         ["pass", 0, 5, '{"throttled": true}'],
+        ["energy", 0, 3, '{"place": 0, "inferences": 1, "window_s": 1, "busy_s": 1, "joules": 1}'],
+        ["energy", 1, 0, 5],
     ]
     return [b"{}", *(json.dumps(change).encode() for change in changes)]
 

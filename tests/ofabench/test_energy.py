@@ -198,7 +198,7 @@ def test_one_line_for_each_wrong_use(folder: Path, capsys: pytest.CaptureFixture
     assert "got 0 --energy and 1 --max-energy-mj" in fails(capsys, files, "--max-energy-mj", "1")
     assert "the least is" in fails(capsys, files, "--energy", energy, "--max-energy-mj", "1uJ")
     twice = ("--energy", energy, "--max-energy-mj", "1") * 2
-    assert "two predictors have the same target" in fails(capsys, files, *twice)
+    assert "two --energy have the same target" in fails(capsys, files, *twice)
 
 
 def test_a_table_without_energy_cannot_be_fitted(tmp_path: Path) -> None:

@@ -113,10 +113,8 @@ def check_distinct(sources: Sequence[LatencySource]) -> None:
     """Raise `InputError` if two predictors have the same target."""
     keys = [source.key for source in sources]
     if len(set(keys)) < len(keys):
-        raise InputError(
-            f"two predictors have the same target: {', '.join(keys)}; give each --latency and "
-            "each --energy once"
-        )
+        option = "--latency" if all(each.unit == MILLISECONDS for each in sources) else "--energy"
+        raise InputError(f"two {option} have the same target: {', '.join(keys)}; give each once")
 
 
 def space_known_by(sources: Sequence[LatencySource]) -> "SearchSpace":
