@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -215,12 +216,10 @@ def test_a_table_without_energy_cannot_be_fitted(tmp_path: Path) -> None:
 
 
 def test_energy_is_added_to_a_finished_sweep(tmp_path: Path) -> None:
-    few = {"blocks": 3, "replicates": 2, "rounds": 2}
-    first = ob.sweep(
-        "tiny", "fake", "fake", out=tmp_path / "s.sqlite", options=ob.SweepOptions(**few)
-    )
+    few = ob.SweepOptions(blocks=3, replicates=2, rounds=2)
+    first = ob.sweep("tiny", "fake", "fake", out=tmp_path / "s.sqlite", options=few)
     assert first.summary.energy_source == ""
-    more = ob.SweepOptions(**few, resume=True, energy=True, energy_time_s=0.01)
+    more = replace(few, resume=True, energy=True, energy_time_s=0.01)
 
     again = ob.sweep("tiny", "fake", "fake", out=tmp_path / "s.sqlite", options=more)
 

@@ -136,7 +136,7 @@ def test_wrong_limits_are_said_in_words() -> None:
         latency_limit(latency("tiny", TARGET), -1)
     limit = latency_limit(latency("tiny", TARGET), 3)
     with pytest.raises(InputError, match="two --latency have the same target"):
-        search("tiny", deep, [limit, limit], QUICK)
+        search("tiny", deep, [limit, latency_limit(latency("tiny", TARGET), 3)], QUICK)
     with pytest.raises(InfeasibleError, match="macs: 1 MACs was requested"):
         search("tiny", deep, macs_limit(1), QUICK)
     with pytest.raises(InputError, match=r"expected a name, a \.toml file or a SearchSpace"):
