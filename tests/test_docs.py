@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import ofabench
-from ofabench.cli.main import main
+from ofabench.cli.derived.command import CommandGroup
+from ofabench.cli.main import COMMANDS, commands, main
 from tests.support.few_digits import use_few_digits
 
 ROOT = Path(__file__).parent.parent
@@ -123,3 +124,26 @@ def test_pages_that_code_and_texts_name_exist() -> None:
     for file in [*files, *PAGES]:
         for name in re.findall(r"\bdocs/[\w/-]+\.md\b", file.read_text(encoding="utf-8")):
             assert (ROOT / name).exists(), f"{file.relative_to(ROOT)} names {name}"
+
+
+def _flags(command: str, action: str) -> set[str]:
+    """Options of a command, or of its `action` where it is a group of commands."""
+    declared = commands()[command].load()
+    if isinstance(declared, CommandGroup):
+        declared = {each.name: each for each in declared.commands}.get(action, declared)
+    return set(declared.parser("ofabench")._option_string_actions)
+
+
+def test_options_that_pages_name_exist() -> None:
+    count = 0
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+        for match in re.finditer(r"\bofabench ([a-z][a-z-]*)([^`\n#]*)", text):
+            if match[1] not in COMMANDS or page.name == "CHANGELOG.md":
+                continue
+            action, *_ = [*match[2].split(), ""]
+            named = re.findall(r"(?<!\S)(--[a-z][a-z-]*)", match[2])
+            unknown = set(named) - _flags(match[1], action)
+            assert not unknown, f"{page.relative_to(ROOT)}: {match[0].strip()}"
+            count += 1
+    assert count > 200

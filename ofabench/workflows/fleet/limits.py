@@ -36,7 +36,10 @@ def fleet_limits(  # noqa: PLR0913 - the limits, and what their margins are for
         fleet: a fleet, or the path of its file.
         latency: a folder with the predictor NAME.parquet of each member that has no `latency`.
         max_latency_ms: the limits in the order of the fleet, in place of its own.
-        confidence, horizon, limit_on, session_spread: as of `latency_limit`, for all.
+        confidence: as of `latency_limit`, for all.
+        horizon: as of `latency_limit`.
+        limit_on: as of `latency_limit`.
+        session_spread: as of `latency_limit`.
 
     Raises:
         InputError: a member has no predictor or no limit, or a value is invalid.
