@@ -88,19 +88,27 @@ class LocalProcess:
         self.popen.wait()
 
 
-class LocalStart:
-    """Starts workers here, and keeps them all: `processes`, the last of them running."""
+class LocalHost:
+    """Starts workers here, and keeps them all: `processes`, the last of them running.
 
-    def __init__(self, environment: Mapping[str, str] | None = None) -> None:
+    `argv` replaces the command of the worker.
+    """
+
+    def __init__(
+        self, environment: Mapping[str, str] | None = None, argv: Sequence[str] | None = None
+    ) -> None:
         self.processes: list[LocalProcess] = []
-        self._environment = environment
+        self._environment, self._argv = environment, argv
 
-    def __call__(self, argv: Sequence[str]) -> LocalProcess:
-        process = LocalProcess(argv, self._environment)
+    def start(self, argv: Sequence[str]) -> LocalProcess:
+        process = LocalProcess(self._argv or argv, self._environment)
         self.processes.append(process)
         return process
 
+    def close(self) -> None:
+        """There is no connection."""
 
-def local_worker(start: LocalStart, device: str = "cpu", address: str = "ssh:here") -> WorkerDevice:
+
+def local_worker(host: LocalHost, device: str = "cpu", address: str = "ssh:here") -> WorkerDevice:
     """A device whose worker is a process of this machine."""
-    return WorkerDevice(address, start, WorkerOptions(python=sys.executable, device=device))
+    return WorkerDevice(address, host, WorkerOptions(python=sys.executable, device=device))

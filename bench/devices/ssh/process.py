@@ -59,6 +59,19 @@ class SshProcess(Closing):
         del self._out[: end + 1]
         return line or None
 
+    def read(self, timeout_s: float) -> bytes | None:
+        """Return bytes of standard output as soon as there are some; b"" at its end.
+
+        None if there are none for `timeout_s`. Raises `DeviceLostError` if the connection broke.
+        """
+        deadline_s = monotonic() + timeout_s
+        while not self._out and self.status is None:
+            if not self._take(deadline_s):
+                return None
+        data = bytes(self._out)
+        self._out.clear()
+        return data
+
     def wait(self, timeout_s: float) -> CommandResult:
         """Read its output until it ends."""
         deadline_s = monotonic() + timeout_s

@@ -191,7 +191,7 @@ class WorkerClient(Closing):
             if now_s - self._pinged_s >= self._timeouts.ping_s:
                 self._pinged_s = now_s
                 self._send(PING)
-            data = self._process.read(min(READ_S, deadline_s - now_s))
+            data = self._read(min(READ_S, deadline_s - now_s))
             if data:
                 heard_s = self._clock_s()
                 self._arrived.extend(map(parse_message, self._reader.feed(data)))
@@ -202,6 +202,12 @@ class WorkerClient(Closing):
                 raise DeviceLostError(
                     f"{self._where}: nothing came from the worker for {silence_s:.0f} s"
                 )
+
+    def _read(self, timeout_s: float) -> bytes | None:
+        try:
+            return self._process.read(timeout_s)
+        except DeviceLostError as error:
+            raise DeviceLostError(f"{self._where}: {error}") from error
 
     def _stop(self, number: int, name: str) -> None:
         """End a stream, and read what is left of it; if that fails, the worker is ended."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from bench.devices.cuda.options import CudaOptions
 from bench.devices.worker.client import WorkerClient
 from bench.devices.worker.messages import GRACE_S, SILENCE_S
-from bench.devices.worker.process import WorkerProcess
+from bench.devices.worker.process import WorkerHost
 from bench.devices.worker.shipping import Contents, NamedBackend, ShippedWork, ship_file, ship_work
 from bench.devices.worker.start_failure import command_of
 from bench.devices.worker.timeouts import DEFAULT_TIMEOUTS, WorkerTimeouts
@@ -29,7 +29,6 @@ RELOCK_PAUSE_S = 1.0
 SYSTEM: Clock = SystemClock()
 
 T = TypeVar("T")
-Start = Callable[[Sequence[str]], WorkerProcess]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ class WorkerOptions:
 
 
 class WorkerDevice:
-    """The device that a worker measures; `start` starts its command there, at the first use.
+    """The device that a worker on `host` measures; it is started at the first use.
 
     A worker or a connection that ended is replaced at the next use.
     """
@@ -53,14 +52,14 @@ class WorkerDevice:
     def __init__(
         self,
         address: str,
-        start: Start,
+        host: WorkerHost,
         options: WorkerOptions,
         *,
         timeouts: WorkerTimeouts = DEFAULT_TIMEOUTS,
         clock: Clock = SYSTEM,
     ) -> None:
         self.address = address
-        self._start, self._options = start, options
+        self._host, self._options = host, options
         self._timeouts, self._clock = timeouts, clock
         self._client: WorkerClient | None = None
         self._locked = False
@@ -193,6 +192,7 @@ class WorkerDevice:
         """End the worker and the connection."""
         self._locked = False
         self._drop()
+        self._host.close()
 
     def _with_file(self, file: ModelFile, call: str, *, tries: int = TRIES, **more: Any) -> Any:
         contents = Contents()
@@ -249,7 +249,7 @@ class WorkerDevice:
     def _connected(self) -> WorkerClient:
         if self._client is None:
             options = self._options
-            process = self._start(command_of(options.python))
+            process = self._host.start(command_of(options.python))
             client = WorkerClient(
                 process, options.python, self.address, self._timeouts, self._clock.monotonic
             )

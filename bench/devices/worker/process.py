@@ -1,5 +1,6 @@
-"""The interface of the process that a client talks to: a worker, here or on another machine."""
+"""The interfaces of a worker's process, and of what starts it: here or on another machine."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -33,4 +34,16 @@ class WorkerProcess(Protocol):
 
     def close(self) -> None:
         """End it, and release what belongs to it; may be called again."""
+        ...
+
+
+class WorkerHost(Protocol):
+    """Where workers run; connected at the first start, and again when the connection broke."""
+
+    def start(self, argv: Sequence[str]) -> WorkerProcess:
+        """Start a command there; `DeviceError` if the machine cannot be reached."""
+        ...
+
+    def close(self) -> None:
+        """Close the connection, if there is one; may be called again."""
         ...

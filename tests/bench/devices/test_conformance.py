@@ -31,7 +31,7 @@ from bench.protocol.target import Target
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 from tests.support.fake_gpu import fake_gpu
 from tests.support.ssh_server import NoServerError, SshServer
-from tests.support.worker_process import LocalStart, local_worker
+from tests.support.worker_process import LocalHost, local_worker
 
 Case = tuple[Device, Backend]
 DEVICES: dict[str, Callable[[], Case]] = {
@@ -97,13 +97,13 @@ def ssh_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
 @pytest.fixture(scope="module")
 def worker_on_cpu() -> Iterator[Case]:
     """This machine's processor through a worker process, in place of another machine's."""
-    with closing(local_worker(LocalStart(), "cpu")) as device:
+    with closing(local_worker(LocalHost(), "cpu")) as device:
         yield device, get_backend("torch")
 
 
 @pytest.fixture(scope="module")
 def worker_on_fake() -> Iterator[Case]:
-    with closing(local_worker(LocalStart(), "fake")) as device:
+    with closing(local_worker(LocalHost(), "fake")) as device:
         yield device, get_backend("fake")
 
 

@@ -33,7 +33,7 @@ from bench.timing.plan import SweepPlan
 from supernet.verification.verify import FileBackend
 from tests.support.device_lock_holder import held_elsewhere
 from tests.support.onnx_files import save_external, save_relu
-from tests.support.worker_process import LocalStart, local_worker
+from tests.support.worker_process import LocalHost, local_worker
 
 POOL = BlockSpec(kind="avg_pool", in_size=8, in_channels=8, out_channels=8)
 STEM = BlockSpec(kind="stem", in_size=8, in_channels=3, out_channels=8, kernel=3)
@@ -44,32 +44,32 @@ PARTS = ReplicatePlan(rounds=2, samples=2, seed=1)
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> LocalStart:
-    return LocalStart({"XDG_CACHE_HOME": str(tmp_path / "cache")})
+def host(tmp_path: Path) -> LocalHost:
+    return LocalHost({"XDG_CACHE_HOME": str(tmp_path / "cache")})
 
 
 @pytest.fixture
-def fake(start: LocalStart) -> Iterator[WorkerDevice]:
-    with closing(local_worker(start, "fake")) as device:
+def fake(host: LocalHost) -> Iterator[WorkerDevice]:
+    with closing(local_worker(host, "fake")) as device:
         yield device
 
 
 @pytest.fixture
-def cpu(start: LocalStart) -> Iterator[WorkerDevice]:
-    with closing(local_worker(start)) as device:
+def cpu(host: LocalHost) -> Iterator[WorkerDevice]:
+    with closing(local_worker(host)) as device:
         yield device
 
 
 class KillsAt(NoProgress):
     """A progress that ends the worker with `kill -9` after some rounds."""
 
-    def __init__(self, start: LocalStart, *rounds: int) -> None:
-        self._start, self._rounds, self._seen = start, rounds, 0
+    def __init__(self, host: LocalHost, *rounds: int) -> None:
+        self._host, self._rounds, self._seen = host, rounds, 0
 
     def advance(self, steps: int = 1, note: str = "") -> None:
         self._seen += steps > 0
         if self._seen in self._rounds and steps > 0:
-            self._start.processes[-1].kill()
+            self._host.processes[-1].kill()
 
 
 def onnx_target(device: WorkerDevice) -> Target:
@@ -86,18 +86,18 @@ def swept(path: Path, device: object, progress: NoProgress) -> list[Any]:
 
 
 def test_a_sweep_whose_worker_is_killed_equals_one_here(
-    fake: WorkerDevice, start: LocalStart, tmp_path: Path
+    fake: WorkerDevice, host: LocalHost, tmp_path: Path
 ) -> None:
     here = swept(tmp_path / "here.sqlite", get_device("fake"), NoProgress())
 
-    there = swept(tmp_path / "there.sqlite", fake, KillsAt(start, 1, 6))
+    there = swept(tmp_path / "there.sqlite", fake, KillsAt(host, 1, 6))
 
     assert there == here
     assert len(here) == PLAN.replicates
-    assert len(start.processes) == 3
+    assert len(host.processes) == 3
 
 
-def test_every_call_survives_the_end_of_a_worker(fake: WorkerDevice, start: LocalStart) -> None:
+def test_every_call_survives_the_end_of_a_worker(fake: WorkerDevice, host: LocalHost) -> None:
     for call in (
         fake.slug,
         fake.facts,
@@ -105,19 +105,15 @@ def test_every_call_survives_the_end_of_a_worker(fake: WorkerDevice, start: Loca
         fake.check_quiet,
         lambda: list(fake.run_replicate(WORK, FakeBackend(), FAKE, PARTS)),
     ):
-        if start.processes:
-            start.processes[-1].kill()
+        if host.processes:
+            host.processes[-1].kill()
         call()
-    assert len(start.processes) == 5
+    assert len(host.processes) == 5
 
 
 def test_a_worker_that_ends_again_and_again_is_lost() -> None:
-    ends = LocalStart()
-    device = WorkerDevice(
-        "ssh:odd",
-        lambda _: ends([sys.executable, "-m", "tests.support.odd_worker"]),
-        worker_device.WorkerOptions(python="python"),
-    )
+    ends = LocalHost(argv=[sys.executable, "-m", "tests.support.odd_worker"])
+    device = local_worker(ends)
     with closing(device), pytest.raises(DeviceLostError, match=r"the worker ended \(exit status 3"):
         device.check_quiet()
 
@@ -125,12 +121,12 @@ def test_a_worker_that_ends_again_and_again_is_lost() -> None:
 
 
 def test_a_replicate_that_loses_its_worker_says_so_and_can_be_repeated(
-    fake: WorkerDevice, start: LocalStart
+    fake: WorkerDevice, host: LocalHost
 ) -> None:
     plan = ReplicatePlan(rounds=100_000, samples=2)
     rounds = fake.run_replicate(WORK, FakeBackend(), FAKE, plan)
     next(rounds)
-    start.processes[-1].kill()
+    host.processes[-1].kill()
     with pytest.raises(DeviceLostError, match=r"ended \(by signal 9, as Linux does when memory"):
         list(rounds)
 
@@ -138,28 +134,28 @@ def test_a_replicate_that_loses_its_worker_says_so_and_can_be_repeated(
 
 
 def test_closing_in_the_middle_of_a_replicate_ends_the_worker(
-    fake: WorkerDevice, start: LocalStart
+    fake: WorkerDevice, host: LocalHost
 ) -> None:
     plan = ReplicatePlan(rounds=1_000_000, samples=2)
     rounds = fake.run_replicate(WORK, FakeBackend(), FAKE, plan)
     next(rounds)
     fake.close()
 
-    assert start.processes[-1].status == 0
+    assert host.processes[-1].status == 0
 
 
 def test_the_devices_own_lock_is_held_while_it_is_measured(
-    cpu: WorkerDevice, start: LocalStart
+    cpu: WorkerDevice, host: LocalHost
 ) -> None:
     name = get_device("cpu").lock_name()
     assert cpu.lock_name() == f"remote-{name}"
-    with closing(local_worker(start)) as other:
+    with closing(local_worker(host)) as other:
         with measuring(cpu):
             with pytest.raises(
                 DeviceInUseError, match=r"ssh:here: cpu is being .*`ofabench worker"
             ):
                 other.lock_there()
-            start.processes[0].kill()
+            host.processes[0].kill()
             cpu.slug()  # another worker, which has the lock again
             with pytest.raises(DeviceInUseError):
                 other.lock_there()
@@ -184,7 +180,7 @@ def test_measuring_waits_for_the_lock_there(
 
 
 def test_a_model_is_sent_once_and_its_rest_after_a_cut(
-    cpu: WorkerDevice, start: LocalStart, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    cpu: WorkerDevice, host: LocalHost, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(worker_device, "PART_BYTES", 100)
     backend, target = get_backend("onnx"), onnx_target(cpu)
@@ -199,7 +195,7 @@ def test_a_model_is_sent_once_and_its_rest_after_a_cut(
     for _ in range(2):
         outputs = cpu.infer(content, images, backend, target)
         np.testing.assert_allclose(outputs, expected, atol=1e-5)
-        start.processes[-1].kill()
+        host.processes[-1].kill()
 
     assert cpu.sent_bytes == len(content) - 250
 
@@ -259,10 +255,10 @@ def test_a_model_that_ends_its_process_is_one_of_the_input(
         cpu.check_model_file(file)
 
 
-def test_what_is_missing_there_names_the_environment(start: LocalStart, tmp_path: Path) -> None:
+def test_what_is_missing_there_names_the_environment(host: LocalHost, tmp_path: Path) -> None:
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "onnxruntime.py").write_text("raise ImportError('hidden')")
-    hiding = LocalStart({"PYTHONPATH": f"{tmp_path / 'hidden'}{os.pathsep}{os.getcwd()}"})
+    hiding = LocalHost({"PYTHONPATH": f"{tmp_path / 'hidden'}{os.pathsep}{os.getcwd()}"})
     with (
         closing(local_worker(hiding)) as device,
         pytest.raises(
