@@ -95,10 +95,11 @@ def get_device(
 
         return AdbDevice(address, phone or PhoneOptions())
     if address.startswith("ssh:"):
-        from bench.devices.ssh.device import SshDevice
+        from bench.devices.cuda.options import CudaOptions
+        from bench.devices.ssh.opening import open_ssh
         from bench.devices.ssh.options import SshOptions
 
-        return SshDevice(address, ssh or SshOptions())
+        return open_ssh(address, ssh or SshOptions(), cuda or CudaOptions())
     return _plugin(address)
 
 

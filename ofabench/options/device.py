@@ -15,7 +15,8 @@ from bench.options.fields import own_fields
 class DeviceOptions(Options):
     """Device for measurements, and its options.
 
-    `phone` applies to `adb:...` only, `ssh` to `ssh:...`, `cuda` to `cuda:...`.
+    `phone` applies to `adb:...` only, `ssh` to `ssh:...`, `cuda` to `cuda:...`
+    and to `ssh:...` with a `remote_device` that is a GPU.
     """
 
     device: str | None = option(
@@ -38,10 +39,11 @@ class DeviceOptions(Options):
         if self.device is None:
             return
         remote = "phones and boards (adb:..., ssh:...)"
+        gpus = ("cuda", "ssh:") if self.ssh.remote_device.startswith("cuda") else ("cuda",)
         kinds = (
             (self.phone, ("adb:",), "phones (adb:...)"),
             (self.ssh, ("ssh:",), "boards and servers (ssh:...)"),
-            (self.cuda, ("cuda",), "GPUs"),
+            (self.cuda, gpus, "GPUs"),
         )
         for options, prefixes, whose in kinds:
             for name in given_names(options):

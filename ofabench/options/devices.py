@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bench.options import Options, option
+from bench.devices.ssh.options import SshOptions
+from bench.errors import InputError
+from bench.options import Options, nested, option
+from ofabench.options.device import first_given
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,6 +17,17 @@ class DevicesOptions(Options):
     device: str | None = option(
         None, metavar="D", help="only this device, with its facts, e.g. adb:SERIAL"
     )
+    ssh: SshOptions = nested(SshOptions, group="boards and servers (ssh:...)")
+
+    def check(self) -> None:
+        """Allow options of boards for boards only."""
+        if self.device is None or not self.device.startswith("ssh:"):
+            name = first_given(self.ssh)
+            if name is not None:
+                raise InputError(
+                    f"--{name.replace('_', '-')} is for --device ssh:..., the device is "
+                    f"{self.device or 'not given'}"
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,11 +75,12 @@ def devices() -> list[DeviceInfo]:
     return [DeviceInfo.of(device) for device in registry.discover_devices(logger.warning)]
 
 
-def device_info(address: str) -> DeviceInfo:
+def device_info(address: str, options: DeviceOptions | None = None) -> DeviceInfo:
     """Return the facts of one device.
 
     Args:
         address: as `devices` lists it.
+        options: see `open_device`.
 
     Raises:
         InputError: there is no such kind of device.
@@ -89,7 +90,7 @@ def device_info(address: str) -> DeviceInfo:
         >>> device_info("fake").facts["cpu_cores"]
         8
     """
-    with closing(registry.get_device(address)) as device:
+    with open_device(address, options) as device:
         return DeviceInfo.of(registry.describe(device))
 
 
@@ -154,7 +155,7 @@ def device_of(options: DeviceOptions) -> Device:
     if address.startswith("adb:"):
         return registry.get_device(address, phone=options.phone)
     if address.startswith("ssh:"):
-        return registry.get_device(address, ssh=options.ssh)
+        return registry.get_device(address, ssh=options.ssh, cuda=options.cuda)
     if address.startswith("cuda"):
         return registry.get_device(address, cuda=options.cuda)
     return registry.get_device(address)

@@ -15,6 +15,16 @@ ROOT = Path(__file__).resolve().parents[2]
 END_S = 10.0
 
 
+def python_script(path: Path) -> str:
+    """Write a program that is this Python with this checkout, and return its path.
+
+    It stands for an environment on another machine in which ofabench is installed.
+    """
+    path.write_text(f'#!/bin/sh\nPYTHONPATH={ROOT} exec {sys.executable} "$@"\n')
+    path.chmod(0o755)
+    return str(path)
+
+
 class LocalProcess:
     """A `WorkerProcess` on this machine."""
 

@@ -78,7 +78,7 @@ class AdbDevice(RunnerDevice):
         phone_options = self.phone.options
         options: list[tuple[str, str]] = []
         if phone_options.binary is not None:
-            options += [("runner", phone_options.runner), ("delegate", phone_options.delegate)]
+            options += [("runner", "benchmark_model"), ("delegate", phone_options.delegate)]
         if phone_options.frequency_khz is not None:
             options.append(("clocks", f"{phone_options.frequency_khz}kHz"))
         elif self.phone.has_fixed_mode():

@@ -16,12 +16,13 @@ class RunnerOptions(Options):
     waits at most `cool_wait_s`, all of a sweep's together `cool_total_s`.
     """
 
-    runner: str = option(
-        "bundle",
+    runner: str | None = option(
+        None,
         choices=RUNNERS,
         group="phones and boards (adb:..., ssh:...)",
-        help="what measures there: bundle, our C program, which needs nothing there ({default}); "
-        "python, an installed ofabench (ssh:...); benchmark_model, TensorFlow's program (adb:...)",
+        help="what measures there: bundle, our C program, which needs nothing there (default); "
+        "python, an installed ofabench (ssh:..., default with --remote-python); benchmark_model, "
+        "TensorFlow's program (adb:...)",
     )
     debs: Path | None = option(
         None,

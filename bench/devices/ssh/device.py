@@ -86,7 +86,7 @@ class SshDevice(RunnerDevice):
         if backend.name != "tflite":
             raise InputError(
                 f"--runner bundle runs the backend tflite, got {backend.name}: give --backend "
-                "tflite, or --runner python --remote-python PATH"
+                "tflite, or --remote-python PATH, a Python there with ofabench and that backend"
             )
 
     def replicate(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from bench.options import Options, nested
 from ofabench.cli.derived.command import Command
 from ofabench.options import shared
+from ofabench.options.device import DeviceOptions
 from ofabench.options.devices import DevicesOptions
 
 
@@ -22,7 +23,8 @@ def run(options: DevicesCommand) -> int:
     from ofabench.workflows.devices import device_info, devices
 
     address = options.devices.device
-    listed = devices() if address is None else [device_info(address)]
+    chosen = DeviceOptions(device=address, ssh=options.devices.ssh)
+    listed = devices() if address is None else [device_info(address, chosen)]
     if options.json:
         print(json.dumps([device.to_dict() for device in listed], indent=2))
         return 0

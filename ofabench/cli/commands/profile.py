@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.options import Options, nested, option
 from ofabench.cli.derived.command import Command
 from ofabench.options import shared
+from ofabench.options.device import DeviceOptions
 from ofabench.options.profile import ProfileOptions
 
 
@@ -15,7 +16,7 @@ class ProfileCommand(Options):
     """A model file, how it is profiled, and how that is shown."""
 
     file: Path = option(positional=True, metavar="MODEL", help="ONNX or TFLite file of any origin")
-    device: str = option("cpu", metavar="D", help="cpu ({default}) or a phone")
+    device: DeviceOptions = nested(DeviceOptions, defaults={"device": "cpu"})
     profile: ProfileOptions = nested(ProfileOptions)
     out: Path | None = option(None, metavar="OPERATORS.csv", help="write a row an operator")
     plot: Path | None = option(
@@ -47,7 +48,7 @@ COMMAND = Command(
     description="Of an ONNX file, the graph is the one that onnxruntime executes on this machine, "
     "fused and in its layouts, timed by its profiler, which takes part of the time. Of a TFLite "
     "file, each operator that XNNPACK runs as one is timed by itself, in the order of the model; "
-    "on a phone LiteRT's profiler times them inside it. "
+    "on phones and boards LiteRT's profiler times them inside it. "
     "The operators of a quantised file that stay in float, and those outside XNNPACK, are summed. "
     "Shares hold, latencies are for `measure`.",
     options=ProfileCommand,

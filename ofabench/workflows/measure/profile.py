@@ -21,6 +21,8 @@ from ofabench.workflows.text_table import text_table
 if TYPE_CHECKING:
     import pandas as pd
 
+    from ofabench.workflows.devices import DeviceLike
+
 DEFAULTS = ProfileOptions()
 DEVICE_NOTE = "inputs were zero, and the profiler takes part of this time"
 LINES = 25  # operators in the text; all are in the frame and the JSON
@@ -124,19 +126,20 @@ class ModelProfile:
 
 def profile(
     file: str | os.PathLike[str],
-    device: str = "cpu",
+    device: "DeviceLike" = "cpu",
     *,
     options: ProfileOptions = DEFAULTS,
 ) -> ModelProfile:
     """Profile an ONNX or TFLite file, on this machine's processor in a fresh process.
 
     onnxruntime's profiler times the operators inside the model. LiteRT's is not reachable from
-    Python: each operator is timed by itself there, in the order of the model. On a phone it is that
-    of the runner's LiteRT, with inputs of zero.
+    Python: each operator is timed by itself there, in the order of the model. On phones and boards
+    it is that of the runner's LiteRT, with inputs of zero; with `remote_python` it is as here.
 
     Args:
         file: its path.
-        device: `cpu`, or a phone such as `adb:SERIAL`, where `cores` and `runs` have no effect.
+        device: `cpu`; or a phone or board such as `adb:SERIAL`, where `cores` and `runs` have no
+            effect: an address, an open device, or `DeviceOptions`.
         options: inputs, threads and how many inferences count.
 
     Returns:
@@ -153,7 +156,7 @@ def profile(
         bench.errors.InputError: net.pb is no ONNX or TFLite file: only these are profiled
     """
     from bench.backends.registry import get_backend
-    from ofabench.workflows.devices import device_in, measuring_alone
+    from ofabench.workflows.devices import device_in, measuring_alone, waits
 
     path = Path(file)
     backend = BACKEND_OF_SUFFIX.get(path.suffix.lower(), "")
@@ -161,13 +164,13 @@ def profile(
     if tools is None:
         raise InputError(f"{path} is no {OPERATOR_FILES} file: only these are profiled")
     with device_in(device) as opened:
-        if device != "cpu" and not isinstance(opened, ModelProfiler):
+        if opened.address != "cpu" and not isinstance(opened, ModelProfiler):
             raise InputError(
-                f"the device is {device}: only processors are profiled: cpu, phones, machines over "
-                "SSH"
+                f"the device is {opened.address}: only processors are profiled: cpu, phones, "
+                "machines over SSH"
             )
         version = opened.runtime_version(get_backend(backend))
-        with measuring_alone(opened):
+        with measuring_alone(opened, wait=waits(device)):
             if not options.force:
                 opened.check_quiet()
             if isinstance(opened, ModelProfiler):

@@ -19,9 +19,11 @@ from bench.blocks.spec import BlockSpec
 from bench.devices.android.device import AdbDevice
 from bench.devices.android.phone.options import PhoneOptions
 from bench.devices.cpu.local import LocalDevice
+from bench.devices.cuda.options import CudaOptions
 from bench.devices.fake import FakeDevice, SimulatedDisturbances
 from bench.devices.registry import get_device
 from bench.devices.ssh.device import SshDevice
+from bench.devices.ssh.opening import open_ssh
 from bench.devices.ssh.options import SshOptions
 from bench.devices.worker.device import WorkerDevice
 from bench.errors import MissingRuntimeError
@@ -31,7 +33,7 @@ from bench.protocol.target import Target
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 from tests.support.fake_gpu import fake_gpu
 from tests.support.ssh_server import NoServerError, SshServer
-from tests.support.worker_process import LocalHost, local_worker
+from tests.support.worker_process import LocalHost, local_worker, python_script
 
 Case = tuple[Device, Backend]
 DEVICES: dict[str, Callable[[], Case]] = {
@@ -95,6 +97,20 @@ def ssh_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
 
 
 @pytest.fixture(scope="module")
+def ssh_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    """This machine over SSH, measured by a Python there."""
+    folder = tmp_path_factory.mktemp("ssh-python")
+    try:
+        with SshServer(folder / "server") as server:
+            python = python_script(folder / "python")
+            options = SshOptions(remote_python=python, ssh_config=server.config)
+            with closing(open_ssh(str(server.address), options, CudaOptions())) as device:
+                yield device, get_backend("onnx")
+    except NoServerError as why:
+        pytest.skip(f"no board over SSH: {why}")
+
+
+@pytest.fixture(scope="module")
 def worker_on_cpu() -> Iterator[Case]:
     """This machine's processor through a worker process, in place of another machine's."""
     with closing(local_worker(LocalHost(), "cpu")) as device:
@@ -112,6 +128,7 @@ THROUGH_OTHERS = {
     "worker on cpu": "worker_on_cpu",
     "worker on fake": "worker_on_fake",
     "ssh": "ssh_board",
+    "ssh with python": "ssh_python",
 }
 
 
@@ -140,7 +157,7 @@ def rounds(case: Case, plan: ReplicatePlan = PLAN) -> list[RoundResult]:
 def test_its_address_gives_the_same_kind_of_device(case: Case) -> None:
     device, _ = case
     if isinstance(device, WorkerDevice):
-        pytest.skip("a worker is how an SSH device measures; the address is that device's")
+        pytest.skip("an address alone does not say which Python measures there")
 
     assert type(get_device(device.address)) is type(device)
 

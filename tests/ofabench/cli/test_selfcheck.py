@@ -92,4 +92,7 @@ def test_a_phones_option_is_refused_elsewhere(
 
     assert cli.main(arguments) == 2
 
-    assert "--runner is for phones (adb:...), the device is fake" in capsys.readouterr().err
+    assert (
+        "--runner is for phones and boards (adb:..., ssh:...), the device is fake"
+        in capsys.readouterr().err
+    )

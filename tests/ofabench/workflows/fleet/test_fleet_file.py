@@ -239,7 +239,8 @@ def test_options_of_a_phone_may_have_units_and_a_table(tmp_path: Path) -> None:
 
     (phone,) = load(tmp_path, text)
 
-    assert phone.device.phone == PhoneOptions(frequency_khz=1_900_000, debs=tmp_path / "d")
+    expected = PhoneOptions(runner="bundle", frequency_khz=1_900_000, debs=tmp_path / "d")
+    assert phone.device.phone == expected
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
