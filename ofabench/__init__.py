@@ -79,6 +79,7 @@ if TYPE_CHECKING:
     from ofabench.workflows.models.fit_models import fit_models
     from ofabench.workflows.models.predict_models import PredictedModels, predict_models
     from ofabench.workflows.models.torch_module import predict_module
+    from ofabench.workflows.remote_cleaning import RemoteCleaning, clean_remote
     from ofabench.workflows.search.accuracies import on_codes
     from ofabench.workflows.search.limits import (
         energy_limit,
@@ -158,6 +159,7 @@ _MODULES = {
     "PredictedModels": "ofabench.workflows.models.predict_models",
     "Predictions": "ofabench.workflows.latency.predictions",
     "ProfileOptions": "ofabench.options.profile",
+    "RemoteCleaning": "ofabench.workflows.remote_cleaning",
     "ReplicatePlan": "bench.protocol.device",
     "RoundResult": "bench.protocol.device",
     "SearchOptions": "ofabench.options.search",
@@ -178,6 +180,7 @@ _MODULES = {
     "VerifyRequest": "ofabench.options.verify",
     "Workload": "bench.protocol.device",
     "compare": "ofabench.workflows.compare",
+    "clean_remote": "ofabench.workflows.remote_cleaning",
     "deploy": "ofabench.workflows.deploy.deploy",
     "devices": "ofabench.workflows.devices",
     "drift": "ofabench.workflows.sweep.drift",
@@ -269,6 +272,7 @@ __all__ = [
     "PredictedModels",
     "Predictions",
     "ProfileOptions",
+    "RemoteCleaning",
     "ReplicatePlan",
     "RoundResult",
     "SearchOptions",
@@ -288,6 +292,7 @@ __all__ = [
     "VerifyOptions",
     "VerifyRequest",
     "Workload",
+    "clean_remote",
     "compare",
     "deploy",
     "devices",

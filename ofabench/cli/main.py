@@ -17,6 +17,7 @@ COMMANDS = {
     "quickstart": "run the whole loop on this machine, in a few minutes",
     "devices": "list the devices that can be measured here, with facts",
     "phone": "build the runner that is pushed to phones",
+    "remote": "remove what measuring left on a phone, board or server",
     "space": "list and show spaces; count parameters and MACs of networks",
     "sweep": "measure blocks and networks on a device",
     "drift": "measure the anchor networks of a sweep again, to estimate drift between sessions",

@@ -69,6 +69,19 @@ def test_a_phone_is_described_on_request(
     assert result["facts"]["model"] == "Pixel 2"
 
 
+def test_everything_of_ours_is_removed_from_a_phone(
+    phones: list[PocketPhone], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours = phones[0].root / "data/local/tmp/ofabench"
+    (ours / "models").mkdir(parents=True, exist_ok=True)
+    (ours / "models/a.tflite").write_bytes(b"a")
+
+    assert cli.main(["remote", "clean", phones[0].address]) == 0
+
+    assert "/data/local/tmp/ofabench/models" in capsys.readouterr().out
+    assert not ours.exists()
+
+
 @pytest.mark.parametrize("backend", ["onnx", "torch"])
 def test_a_backend_that_phones_have_not_is_refused(
     phones: list[PocketPhone], tmp_path: Path, capsys: pytest.CaptureFixture[str], backend: str

@@ -29,10 +29,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoolingLimits:
-    """Longest wait until a throttled device has cooled down, each time and in a sweep."""
+    """How a device cools down.
+
+    Attributes:
+        wait_s: longest wait each time, in seconds.
+        total_s: longest wait in a sweep, in seconds.
+        blind: whether a slow reference workload counts as throttling where neither temperatures
+            nor clocks are known: on a phone, not on a virtual machine, whose neighbours slow it.
+    """
 
     wait_s: float = 120.0
     total_s: float = 600.0
+    blind: bool = True
 
 
 class RemoteMachine(ABC):

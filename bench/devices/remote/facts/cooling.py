@@ -31,9 +31,13 @@ class ThrottlingSigns:
 
 
 class ThrottlingDetector:
-    """Compares each round with earlier ones. `cores` are those in use, empty for all."""
+    """Compares each round with earlier ones. `cores` are those in use, empty for all.
 
-    def __init__(self, cores: Sequence[int], start_c: float | None) -> None:
+    With `blind` a slow reference counts where neither temperatures nor clocks are known.
+    """
+
+    def __init__(self, cores: Sequence[int], start_c: float | None, *, blind: bool = True) -> None:
+        self._blind = blind
         self._cores = frozenset(cores)
         self._start_c = start_c
         self._best_khz = 0
@@ -82,7 +86,7 @@ class ThrottlingDetector:
         if signs.temperature_c is not None and self._start_c is not None:
             if signs.temperature_c < self._start_c + HOTTER_C:
                 return ""
-        elif self._used(signs.frequencies_khz):
+        elif not self._blind or self._used(signs.frequencies_khz):
             return ""
         return f"the compute reference takes {slower - 1:.0%} longer"
 

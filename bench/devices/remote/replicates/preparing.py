@@ -101,7 +101,8 @@ def heat_checks(
         clock_s=clock_s,
         sleep=sleep,
     )
-    return ThrottlingDetector(parse_list(cores), start_c), cool_down
+    detector = ThrottlingDetector(parse_list(cores), start_c, blind=machine.cooling.blind)
+    return detector, cool_down
 
 
 def _prepare(  # noqa: PLR0913, PLR0917

@@ -42,7 +42,9 @@ class Board(RemoteMachine):
         options: SshOptions,
         notify: Callable[[str], None],
     ) -> None:
-        cooling = CoolingLimits(wait_s=options.cool_wait_s, total_s=options.cool_total_s)
+        cooling = CoolingLimits(
+            wait_s=options.cool_wait_s, total_s=options.cool_total_s, blind=False
+        )
         super().__init__(connect, notify, cooling)
         self.options = options
         self._facts: BoardFacts | None = None

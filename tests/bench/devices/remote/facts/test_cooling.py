@@ -77,6 +77,13 @@ def test_a_slow_reference_is_throttling_where_nothing_else_is_known() -> None:
     assert detector.throttled(signs(reference_ns=1.2e6)) == ""  # the clock has not fallen
 
 
+def test_a_virtual_machine_is_not_throttled_because_its_neighbours_slow_it() -> None:
+    detector = ThrottlingDetector(BIG, None, blind=False)
+    detector.throttled(ThrottlingSigns(reference_ns=1e6))
+
+    assert detector.throttled(ThrottlingSigns(reference_ns=1.2e6)) == ""
+
+
 def test_the_reference_is_compared_within_a_replicate() -> None:
     detector = ThrottlingDetector(BIG, 36.0)
     detector.throttled(signs(reference_ns=1e6, temperature_c=50.0))
