@@ -17,7 +17,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 from bench.devices.fake import FakeDevice
-from bench.errors import DeviceLostError
+from bench.errors import DeviceError, DeviceLostError
 
 replicates = []
 
@@ -28,6 +28,8 @@ class Losing(FakeDevice):
     address: str
 
     def slug(self):
+        if Path(self.address.partition(":")[2] + ".away").exists():
+            raise DeviceError(f"{self.address} is away")
         return "losing"
 
     def run_replicate(self, work, backend, target, plan):
@@ -49,7 +51,7 @@ def install_losing_device(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     """Make devices `mine:FILE` known here and in worker processes.
 
     Such a device goes away after its first replicate while FILE exists; if the name ends in .kill,
-    its process dies.
+    its process dies. It cannot be reached while FILE.away exists.
     """
     monkeypatch.syspath_prepend(install_plugin(folder, device=LOSING_DEVICE))
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.errors import InputError
+from bench.errors import DeviceError, InputError
+from bench.sweep.store import SweepStore
+from bench.sweep.summary import SweepSummary, summarise
 from ofabench.options.device import DeviceOptions
 from ofabench.options.fleet import FleetMember
 from ofabench.options.sweep import SweepOptions, SweepRequest
@@ -16,6 +18,8 @@ from ofabench.workflows.fleet.members import MemberRun, run_members
 from ofabench.workflows.fleet.outcome import FleetResult, MemberOutcome
 from ofabench.workflows.fleet.watcher import FleetWatcher
 from ofabench.workflows.sweep.sweep import sweep_part
+from ofabench.workflows.sweep.sweep_plan import plan_of
+from supernet.space.space import SearchSpace
 
 DEFAULTS = SweepOptions()
 
@@ -105,9 +109,16 @@ def sweep_fleet_request(
     made_folder(request.out)
 
     def work(run: MemberRun) -> Mapping[str, Any]:
-        result: Mapping[str, Any] = run.measure(sweep_part, requests[run.member.name])
-        summary: Mapping[str, Any] = result["summary"]
-        return summary
+        own = requests[run.member.name]
+        try:
+            result: Mapping[str, Any] = run.measure(sweep_part, own)
+        except DeviceError:
+            summary = _finished(own)
+            if summary is None:
+                raise
+            return summary.to_json()
+        values: Mapping[str, Any] = result["summary"]
+        return values
 
     ends = run_members(fleet, work, progress)
     return FleetSweep(
@@ -121,6 +132,27 @@ def sweep_fleet_request(
             for member, end in zip(fleet, ends, strict=True)
         )
     )
+
+
+def _finished(request: SweepRequest) -> SweepSummary | None:
+    """Return the summary of a sweep that needs its device no more; None if there is none.
+
+    When a fleet is continued for the members that went away, the others may be away.
+    """
+    options = request.sweep
+    if options.budget_s is not None or not request.out.exists():
+        return None  # a budget's plan depends on the device
+    with SweepStore.open(request.out) as store:
+        target, summary = store.target, summarise(store)
+        same = (target.backend, target.threads, target.precision, target.batch) == (
+            request.backend,
+            options.threads,
+            options.precision,
+            options.batch,
+        )
+        planned = store.plan == plan_of(options, SearchSpace.load(request.space))
+    settled = not (options.settle and summary.unsettled)
+    return summary if same and planned and settled and summary.complete else None
 
 
 def member_request(member: FleetMember, request: SweepRequest) -> SweepRequest:

@@ -78,6 +78,26 @@ def test_a_device_that_goes_away_or_a_process_that_dies_is_continued_by_the_same
     assert open_sweep(out / "b.sqlite").summary.replicates == 2
 
 
+def test_a_complete_sweep_needs_its_device_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_losing_device(tmp_path / "plugin", monkeypatch)
+    fleet = fake_fleet(f"mine:{tmp_path / 'cut'}")
+    out = tmp_path / "out"
+    sweep_fleet("tiny", fleet, out=out, options=SMALL)
+    before = (out / "a.sqlite").read_bytes()
+    (tmp_path / "cut.away").touch()
+
+    again = sweep_fleet("tiny", fleet, out=out, options=SMALL)
+    larger = sweep_fleet("tiny", fleet, out=out, options=replace(SMALL, blocks=4))
+
+    assert (again.code, again.incomplete) == (0, ())
+    assert again.members[0].result is not None
+    assert again.members[0].result["blocks"] == 3
+    assert larger.members[0].words == f"mine:{tmp_path / 'cut'} is away"
+    assert (out / "a.sqlite").read_bytes() == before
+
+
 def test_ctrl_c_stops_every_member_once_and_all_can_be_resumed(tmp_path: Path) -> None:
     watched = WatchedFleet()
     # The third has to wait for its turn.
