@@ -79,6 +79,29 @@ def test_the_python_block_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert (tmp_path / "found.json").exists()
 
 
+def _sentences(page: Path) -> set[str]:
+    """Sentences of at least eight words, of lists and paragraphs, as words in lower case."""
+    lines = page.read_text().splitlines()
+    kept = {number for number, line in _prose(page) if not line.startswith("#")}
+    text = "\n".join(line if at in kept else "" for at, line in enumerate(lines, start=1))
+    text = re.sub(r"\]\([^)]*\)", "]", text)
+    result = set()
+    for paragraph in re.split(r"\n\s*\n|\n(?=\s*(?:[-*]|\d+\.) )", text):
+        for sentence in re.split(r"[.:;!?]\s", f"{paragraph} "):
+            words = re.findall(r"\w+", sentence.lower())
+            if len(words) >= 8:
+                result.add(" ".join(words))
+    return result
+
+
+def test_no_sentence_is_on_two_pages() -> None:
+    where: dict[str, Path] = {}
+    for page in (README, *DOCS.rglob("*.md")):
+        for sentence in _sentences(page):
+            first = where.setdefault(sentence, page)
+            assert first == page, f"{first.name} and {page.name}: {sentence}"
+
+
 def test_readme_is_short() -> None:
     assert len(README.read_text().splitlines()) <= 150
 
