@@ -86,6 +86,12 @@ class Comparison:
         """All blocks in common, largest drift-corrected change first."""
         return self.blocks.sort_values("beside", key=lambda v: -np.abs(np.log(v)), kind="stable")
 
+    @property
+    def of_one_runtime(self) -> bool:
+        """Whether both are of one device and backend, so that their ratio is drift."""
+        first, second = self.first, self.second
+        return (first.device, first.backend) == (second.device, second.backend)
+
     def differences(self) -> list[str]:
         """Describe what differs between the targets, except the version of the runtime."""
         first, second = self.first.to_json(), self.second.to_json()

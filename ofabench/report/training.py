@@ -63,10 +63,10 @@ def _about(lines: list[dict[str, Any]]) -> str:
 
 def _validation_chart(validation: pd.DataFrame) -> Chart:
     figure = validation_figure(validation)
-    networks = ", ".join(dict.fromkeys(validation["network"]))
-    plural = "s" if len(figure.data) > 1 else ""
+    names = [*dict.fromkeys(validation["network"])]
+    networks = f"{len(names)} sub-networks" if len(names) > 1 else f"{names[0]} sub-network"
     images = int(validation["images"].max())
-    caption = f"Accuracy on {images:,} validation images: {networks} sub-network{plural}"
+    caption = f"Accuracy on {images:,} validation images: {networks}"
     return Chart(figure=figure, caption=caption)
 
 

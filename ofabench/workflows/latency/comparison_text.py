@@ -29,7 +29,7 @@ def interval(move: MedianRatio) -> str:
 
 def verdict(comparison: Comparison) -> str:
     """Return the comparison in one line."""
-    drift = _drift_text(comparison.drift)
+    drift, corrected = _ratio_text(comparison), _corrected(comparison)
     if not comparison.tested:
         return f"{drift}; without intervals, changes of single blocks cannot be detected"
     count = len(comparison.moved)
@@ -39,11 +39,11 @@ def verdict(comparison: Comparison) -> str:
             f"their intervals, {comparison.expected:.0f} expected by chance: small changes"
         )
     if not count:
-        return f"{drift}; drift-corrected, no block changed significantly"
+        return f"{drift}; {corrected}, no block changed significantly"
     kinds = ", ".join(str(kind) for kind in comparison.moved["kind"].value_counts().index[:3])
     worst = comparison.moved.iloc[0]
     return (
-        f"{drift}; drift-corrected, {count} of {comparison.tested} blocks changed ({kinds}), "
+        f"{drift}; {corrected}, {count} of {comparison.tested} blocks changed ({kinds}), "
         f"most of all {worst['key']}: {factor(float(worst['beside']))}"
     )
 
@@ -70,18 +70,20 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[str]:
-    """Yield the drift of all blocks and the changes of single blocks, as lines."""
+    """Yield the median ratio of all blocks and the changes of single blocks, as lines."""
     yield f"A          {comparison.first.key}"
     yield f"B          {comparison.second.key}"
     counts = f"{len(comparison.blocks)} in common"
     counts += f", {len(comparison.only_first)} only in A, {len(comparison.only_second)} only in B"
     yield f"blocks     {counts}"
-    yield f"drift      {factor(comparison.drift.ratio)}{interval(comparison.drift)}, B against A"
+    name = "drift" if comparison.of_one_runtime else "ratio"
+    ratio = comparison.drift
+    yield f"{name}      {factor(ratio.ratio)}{interval(ratio)}, B against A"
     if comparison.references is not None:
         yield f"references {factor(comparison.references)}"
     if comparison.rank_correlation is not None:
         yield f"ranks      correlation {comparison.rank_correlation:.3f} (Spearman)"
-    yield "drift-corrected:"
+    yield f"{_corrected(comparison)}:"
     for kind, move in comparison.kinds.items():
         yield f"  {kind:<14}{move.blocks:>5}  {factor(move.ratio)}{interval(move)}"
     if not comparison.tested:
@@ -103,9 +105,17 @@ def rows_of(frame: "pd.DataFrame") -> Iterator[Any]:
     yield from frame.itertuples()
 
 
-def _drift_text(drift: MedianRatio) -> str:
+def _corrected(comparison: Comparison) -> str:
+    """Return how the ratios of blocks are given: without the median ratio of all."""
+    return "drift-corrected" if comparison.of_one_runtime else "without the median ratio"
+
+
+def _ratio_text(comparison: Comparison) -> str:
+    """Return the median ratio in words."""
+    drift = comparison.drift
     if drift.low <= 1 <= drift.high:
-        return f"no drift ({factor(drift.ratio)})"
+        what = "drift" if comparison.of_one_runtime else "difference"
+        return f"no {what} ({factor(drift.ratio)})"
     if not 1 / AS_PERCENT < drift.ratio < AS_PERCENT:
         return f"B takes {factor(drift.ratio)} as long as A"
     faster = "slower" if drift.ratio > 1 else "faster"

@@ -95,7 +95,9 @@ def test_targets_that_differ_in_more_than_the_version_are_named(
 
     caught = capsys.readouterr()
     assert "the targets differ in device fake and note8" in caught.err
-    assert "B takes 4.09 times as long as A" in caught.out
+    assert "ratio      4.09 times (95 % interval" in caught.out
+    assert "B takes 4.09 times as long as A; without the median ratio, 1" in caught.out
+    assert "drift" not in caught.out
     page = (tmp_path / "c.html").read_text()
     assert "Blocks that changed" in page
     assert "device fake and note8" in page

@@ -239,7 +239,7 @@ def test_the_validation_accuracy_has_a_chart_and_columns(tmp_path: Path) -> None
     section = training_section(path, "Training")
 
     loss, accuracy = section.charts
-    assert accuracy.caption == "Accuracy on 500 validation images: largest, random 1 sub-networks"
+    assert accuracy.caption == "Accuracy on 500 validation images: 2 sub-networks"
     assert [(line.name, list(line.x), list(line.y)) for line in accuracy.figure.data] == [
         ("largest", [12, 24], [0.5, 0.75]),
         ("random 1", [12, 24], [0.25, 0.5]),
