@@ -1,7 +1,7 @@
 """The calls of a worker on the device that its client chose."""
 
 from collections.abc import Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 
 from bench.devices.cpu.local import pinned
@@ -25,6 +25,7 @@ from bench.protocol.energy import EnergyDevice, EnergyPlan, EnergyReading, Energ
 from bench.protocol.target import Target
 from bench.worker.content_backend import ContentBackend
 from bench.worker.stored_contents import StoredContents
+from bench.worker.throttling import ThrottlingWatch
 
 PROFILE_RUNS = 30
 
@@ -36,6 +37,7 @@ class ServedDevice:
         self._contents = contents
         self._opened: Device | None = None
         self._locks = ExitStack()
+        self._throttling = ThrottlingWatch()
 
     def open(self, device: str, cuda: CudaOptions) -> None:
         if device.startswith("ssh:"):
@@ -110,7 +112,12 @@ class ServedDevice:
     def run_replicate(
         self, work: ShippedWork, target: Target, plan: ReplicatePlan
     ) -> Generator[RoundResult]:
-        return self._device.run_replicate(work.work, self._backend(work), target, plan)
+        rounds = self._device.run_replicate(work.work, self._backend(work), target, plan)
+        with closing(rounds):
+            if self._device.address == "cpu":  # other devices watch themselves
+                yield from self._throttling.watched(rounds, work.work, target.cores)
+            else:
+                yield from rounds
 
     def energy_source(self) -> EnergySource:
         device = self._device
