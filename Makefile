@@ -60,8 +60,8 @@ nightly: $(NIGHTLY:%=nightly-%)
 
 # All of the faults that README counts; the default tests make fewer of them.
 nightly-faults: $(READY)
-	OFABENCH_PHONE_FAULTS=200 OFABENCH_REAL_PHONE_FAULTS=20 $(BIN)/python -m pytest -m "slow or not slow" \
-	  tests/bench/devices/android/test_faults.py
+	OFABENCH_PHONE_FAULTS=200 OFABENCH_REAL_PHONE_FAULTS=20 OFABENCH_SSH_FAULTS=200 $(BIN)/python -m pytest \
+	  -m "slow or not slow" tests/bench/devices/android/test_faults.py tests/bench/devices/ssh/test_faults.py
 
 nightly-peers: $(READY)
 	OFABENCH_PEER_ARCHS=100 $(BIN)/python -m pytest -m "slow or not slow" \
