@@ -1,6 +1,5 @@
 """`OperatorPredictor`: the latency of a model as a sum over its operators."""
 
-from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -11,10 +10,9 @@ import numpy as np
 
 from bench.errors import FileError, InputError
 from bench.files import VALUE_DAMAGE
-from bench.operators.operator import Operator
 from bench.protocol.target import Target
 from latency_models.operators.calibration import Calibration, CalibrationModel, calibrate
-from latency_models.operators.kind_regression import LEAST_OPERATORS, KindRegression, fit_kind
+from latency_models.operators.kind_regressions import KindRegressions
 from latency_models.operators.measured import (
     COLUMNS,
     MeasuredModel,
@@ -33,7 +31,6 @@ from latency_models.tables.storage import (
 )
 
 WHAT = "operator predictor"
-UNKNOWN_STD = 1.0  # relative, of an operator whose kind was hardly measured
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -81,7 +78,7 @@ class OperatorPredictor:
             for digest, each in model.operators.items()
             if digest not in self.operators_by_digest
         ]
-        inferred = self._inferred(missing)
+        inferred = self._regressions.estimate(missing)
         calibration = self.calibration
         weight_bytes = sum(
             count * read_weight_bytes(model.operators[digest])
@@ -101,7 +98,9 @@ class OperatorPredictor:
                     relative_std=log_std,
                 )
             )
-        return ModelPrediction.of(costs, model.uncut, calibration.relative_std, self._rare(missing))
+        return ModelPrediction.of(
+            costs, model.uncut, calibration.relative_std, self._regressions.rare(missing)
+        )
 
     def with_operators(self, measured: Sequence[MeasuredOperator]) -> Self:
         """Return a predictor that knows these operators too."""
@@ -138,46 +137,9 @@ class OperatorPredictor:
             raise FileError(f"{path} is damaged ({error}); fit it again") from error
 
     @cached_property
-    def _by_kind(self) -> Mapping[str, list[MeasuredOperator]]:
-        by_kind: dict[str, list[MeasuredOperator]] = defaultdict(list)
-        for each in self.operators:
-            by_kind[each.operator.kind].append(each)
-        return by_kind
-
-    def _rare(self, missing: Sequence[Operator]) -> dict[str, int]:
-        """Return kinds of missing operators with too few measurements, with how many they have."""
-        counts = Counter({each.kind: len(self._by_kind.get(each.kind, ())) for each in missing})
-        return {kind: count for kind, count in counts.items() if count < LEAST_OPERATORS}
-
-    def _inferred(self, missing: Sequence[Operator]) -> dict[str, tuple[float, float]]:
-        """Return latency and relative standard deviation of unmeasured operators by digest."""
-        inferred: dict[str, tuple[float, float]] = {}
-        rare = self._rare(missing)
-        for kind in dict.fromkeys(each.kind for each in missing):
-            of_kind = [each for each in missing if each.kind == kind]
-            general = self._regression("")
-            if kind in rare:
-                ms, log_std = general.predict(of_kind)
-                log_std = np.maximum(log_std, UNKNOWN_STD)
-            else:
-                ms, log_std = self._regression(kind).predict_near(of_kind, general)
-            inferred |= {
-                each.digest: (float(value), float(std))
-                for each, value, std in zip(of_kind, ms, log_std, strict=True)
-            }
-        return inferred
-
-    def _regression(self, kind: str) -> KindRegression:
-        """Return the regression of a kind, "" for that of all operators."""
-        if kind not in self._regressions:
-            measured = self._by_kind[kind] if kind else self.operators
-            ms = np.array([max(self.cost_ms(each), 1e-6) for each in measured])
-            self._regressions[kind] = fit_kind([each.operator for each in measured], ms)
-        return self._regressions[kind]
-
-    @cached_property
-    def _regressions(self) -> dict[str, KindRegression]:
-        return {}
+    def _regressions(self) -> KindRegressions:
+        costs_ms = np.array([self.cost_ms(each) for each in self.operators])
+        return KindRegressions(self.operators, costs_ms)
 
 
 def _calibration_model(

@@ -151,18 +151,6 @@ def test_added_operators_are_known() -> None:
     assert added.predict(of(operator(5))).ms == 7
 
 
-def test_the_regression_of_a_kind_corrects_errors_of_work() -> None:
-    """Latency bends with the MACs: costs alone miss that, similar operators do not."""
-    macs = np.linspace(1e4, 1e6, 40).astype(int)
-    ms = 1e-6 * macs * np.where(macs < 4e5, 1.0, 1.5)
-    operators = [operator(number, macs=int(count)) for number, count in enumerate(macs)]
-    regression = fit_kind(operators[::2], ms[::2])
-    predicted, log_std = regression.predict(operators[1::2])
-    errors = np.abs(predicted / ms[1::2] - 1)
-    assert np.median(errors) < 0.03
-    assert (log_std >= regression.noise).all()
-
-
 def test_a_predictor_is_read_back(tmp_path: Path) -> None:
     path = tmp_path / "p.parquet"
     first = predictor(models=(model(1.0, Conv_0=1), model(3.1, Conv_1=1)), provenance={"a": 1})
@@ -216,33 +204,5 @@ def test_an_estimate_far_beyond_its_kind_stays_near_that_of_all_kinds() -> None:
     assert (inside_ms, inside_std) == alone.predict([tiny[0].operator])
 
 
-def test_the_smooth_factor_is_limited() -> None:
-    """One operator in twelve takes 1000 times as long as its work: no other becomes as slow."""
-    operators = [operator(number, macs=1_000_000 + number) for number in range(12)]
-    ms = np.full(12, 1.0)
-    ms[::2] = 1000.0
-    regression = fit_kind(operators, ms)
-    predicted, _ = regression.predict(operators)
-    base = regression.base_ms(work_matrix(operators))
-    bound = np.exp(2 * 0.6)  # two of the largest standard deviations tried
-    assert (predicted <= base * bound * (1 + 1e-9)).all()
-    assert (predicted >= base / bound * (1 - 1e-9)).all()
-    assert np.max(predicted / base) == pytest.approx(bound)
-
-
 def _warm(operators: tuple[MeasuredOperator, ...]) -> np.ndarray[Any, Any]:
     return np.array([each.warm_ms for each in operators])
-
-
-def test_of_many_operators_some_set_the_smooth_factor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten of 40 still follow the bend of the latency; the limits of the work are those of all."""
-    monkeypatch.setattr("latency_models.operators.kind_regression.MOST_OPERATORS", 10)
-    macs = np.linspace(1e4, 1e6, 40).astype(int)
-    ms = 1e-6 * macs * np.where(macs < 4e5, 1.0, 1.5)
-    operators = [operator(number, macs=int(count)) for number, count in enumerate(macs)]
-    regression = fit_kind(operators, ms)
-    predicted, _ = regression.predict(operators)
-    assert len(regression.places) == len(regression.weights) == 10
-    assert np.median(np.abs(predicted / ms - 1)) < 0.03
-    assert regression.least[0] == np.log2(1 + macs[0])
-    assert regression.most[0] == np.log2(1 + macs[-1])
