@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ofabench.options.finetune import FinetuneOptions
     from ofabench.options.fit import FitOptions
     from ofabench.options.fleet import Fleet, FleetMember
-    from ofabench.options.measure import MeasureOptions
+    from ofabench.options.measure import MeasureOptions, MeasureRequest
     from ofabench.options.measured_search import MeasuringOptions
     from ofabench.options.models import PredictModelOptions
     from ofabench.options.profile import ProfileOptions
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from ofabench.workflows.fleet.drift import FleetDrift, drift_fleet
     from ofabench.workflows.fleet.fleet_file import load_fleet
     from ofabench.workflows.fleet.limits import fleet_limits
+    from ofabench.workflows.fleet.measure import FleetMeasurements, measure_fleet
     from ofabench.workflows.fleet.sweep import FleetSweep, sweep_fleet
     from ofabench.workflows.fleet.verify import FleetVerification, verify_fleet
     from ofabench.workflows.latency.evaluation import Evaluation
@@ -135,6 +136,7 @@ _MODULES = {
     "FitOptions": "ofabench.options.fit",
     "Fleet": "ofabench.options.fleet",
     "FleetDrift": "ofabench.workflows.fleet.drift",
+    "FleetMeasurements": "ofabench.workflows.fleet.measure",
     "FleetMember": "ofabench.options.fleet",
     "FleetSweep": "ofabench.workflows.fleet.sweep",
     "FleetVerification": "ofabench.workflows.fleet.verify",
@@ -144,6 +146,7 @@ _MODULES = {
     "LoadedModel": "bench.protocol.backend",
     "LocalDevice": "bench.devices.cpu.local",
     "MeasureOptions": "ofabench.options.measure",
+    "MeasureRequest": "ofabench.options.measure",
     "MeasuredSearch": "ofabench.workflows.search.loop.result",
     "Measurements": "ofabench.workflows.measure.measurements",
     "MeasuringOptions": "ofabench.options.measured_search",
@@ -179,8 +182,8 @@ _MODULES = {
     "VerifyOptions": "ofabench.options.verify",
     "VerifyRequest": "ofabench.options.verify",
     "Workload": "bench.protocol.device",
-    "compare": "ofabench.workflows.compare",
     "clean_remote": "ofabench.workflows.remote_cleaning",
+    "compare": "ofabench.workflows.compare",
     "deploy": "ofabench.workflows.deploy.deploy",
     "devices": "ofabench.workflows.devices",
     "drift": "ofabench.workflows.sweep.drift",
@@ -194,13 +197,14 @@ _MODULES = {
     "fleet_limits": "ofabench.workflows.fleet.limits",
     "get_backend": "bench.backends.registry",
     "latency_limit": "ofabench.workflows.search.limits",
-    "load_fleet": "ofabench.workflows.fleet.fleet_file",
     "load_energy_predictor": "ofabench.workflows.energy.predictor",
+    "load_fleet": "ofabench.workflows.fleet.fleet_file",
     "load_predictor": "ofabench.workflows.latency.predictor",
     "load_space": "ofabench.workflows.space",
     "load_supernet": "ofabench.workflows.train.supernet",
     "macs_limit": "ofabench.workflows.search.limits",
     "measure": "ofabench.workflows.measure.measure",
+    "measure_fleet": "ofabench.workflows.fleet.measure",
     "memory_limit": "ofabench.workflows.search.limits",
     "on_codes": "ofabench.workflows.search.accuracies",
     "open_device": "ofabench.workflows.devices",
@@ -248,6 +252,7 @@ __all__ = [
     "FitOptions",
     "Fleet",
     "FleetDrift",
+    "FleetMeasurements",
     "FleetMember",
     "FleetSweep",
     "FleetVerification",
@@ -257,6 +262,7 @@ __all__ = [
     "LoadedModel",
     "LocalDevice",
     "MeasureOptions",
+    "MeasureRequest",
     "MeasuredSearch",
     "Measurements",
     "MeasuringOptions",
@@ -314,6 +320,7 @@ __all__ = [
     "load_supernet",
     "macs_limit",
     "measure",
+    "measure_fleet",
     "memory_limit",
     "on_codes",
     "open_device",

@@ -110,6 +110,9 @@ class MeasureRequest(Options):
         """See that options fit together."""
         if self.resume and self.keep is None:
             raise InputError("--resume continues what --keep holds: give both")
+
+    def check_out(self) -> None:
+        """Raise `InputError` if no such file can be written to `out`; a fleet's is a folder."""
         if self.out is not None and self.out.suffix not in {".json", ".csv", ".parquet"}:
             raise InputError(f"--out is {self.out}, expected a name in .json, .csv or .parquet")
 

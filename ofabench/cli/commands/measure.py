@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 
 from ofabench.cli.derived.command import Command
 from ofabench.cli.derived.equivalent import equivalent_command
@@ -15,8 +16,17 @@ EXIT_FAILED_CHECK, EXIT_BAD_INPUT = 1, 2
 class MeasureCommand(MeasureRequest):
     """A measurement, and how it is shown."""
 
+    fleet: Path | None = shared.fleet(
+        "measure on the devices of a fleet, in parallel; --out, --keep and --baseline are folders"
+    )
     progress: str = shared.progress()
     json: bool = shared.json()
+
+    def check(self) -> None:
+        """See that options fit together, and that --out can be written."""
+        MeasureRequest.check(self)
+        if self.fleet is None:
+            self.check_out()
 
 
 def run(options: MeasureCommand) -> int:
@@ -26,6 +36,8 @@ def run(options: MeasureCommand) -> int:
     from ofabench.workflows.measure.gate import hold_against
     from ofabench.workflows.measure.measure import measure_request
 
+    if options.fleet is not None:
+        return _run_fleet(options, options.fleet)
     again = equivalent_command("measure", options, skip=("progress", "json", "resume"))
     measured = measure_request(
         options, get_sweep_progress(options.progress), resume_with=f"{again} --resume"
@@ -42,6 +54,20 @@ def run(options: MeasureCommand) -> int:
     if measured.failures:
         return EXIT_BAD_INPUT
     return EXIT_FAILED_CHECK if gate.failures else 0
+
+
+def _run_fleet(options: MeasureCommand, fleet: Path) -> int:
+    """Measure on every device of a fleet; the exit code is the largest of theirs."""
+    from bench.files import write_text
+    from ofabench.display.fleet import fleet_display
+    from ofabench.workflows.fleet.measure import measure_fleet
+
+    with fleet_display(options.progress) as display:
+        result = measure_fleet(options, fleet, display)
+    if options.wide is not None:
+        write_text(options.wide, result.wide.to_csv())
+    print(json.dumps(result.to_dict(), allow_nan=False) if options.json else result)
+    return result.code
 
 
 COMMAND = Command(

@@ -10,7 +10,7 @@ from ofabench.options.fleet import FleetMember
 EXIT_FAILED_CHECK = 1
 EXIT_FAILED = 2
 EXIT_INTERRUPTED = 130
-_NAME_COLUMNS = 16
+NAME_COLUMNS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +22,15 @@ class MemberOutcome:
         path: the file or folder that keeps what it has measured; None for none.
         result: JSON values, None if it has an error.
         error: why it is incomplete, None if it is complete.
-        check_failed: whether it is complete and does not meet a limit or a prediction.
+        verdict: exit code of its result: 0, or 1 where a limit or a prediction is not met, 2 where
+            a part could not be measured.
     """
 
     member: FleetMember
     path: str | None = None
     result: Mapping[str, Any] | None = None
     error: OfabenchError | None = None
-    check_failed: bool = False
+    verdict: int = 0
 
     @property
     def name(self) -> str:
@@ -43,15 +44,20 @@ class MemberOutcome:
 
     @property
     def code(self) -> int:
-        """Exit code of this member: 0, 1 for a failed check, 2 if it failed, 130 if stopped."""
+        """Exit code of this member: its verdict, 2 if it failed, 130 if it was stopped."""
         if self.error is None:
-            return EXIT_FAILED_CHECK if self.check_failed else 0
+            return self.verdict
         return EXIT_INTERRUPTED if self.interrupted else EXIT_FAILED
 
     @property
     def words(self) -> str:
         """Error in one line; empty without an error."""
         return "" if self.error is None else " ".join(str(self.error).split())
+
+
+def error_words(member: MemberOutcome) -> str:
+    """Return how an incomplete member ended, in one line."""
+    return f"{'stopped' if member.interrupted else 'FAILED'}: {member.words}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -102,11 +108,12 @@ class FleetResult:
     def lines(self) -> Iterator[str]:
         """Describe each member in a line, then name those that are incomplete."""
         for member in self.members:
-            if member.result is None:
-                words = f"{'stopped' if member.interrupted else 'FAILED'}: {member.words}"
-            else:
-                words = self._words(member, member.result)
-            yield f"{member.name:<{_NAME_COLUMNS}} {words}"
+            done = None if member.result is None else self._words(member, member.result)
+            yield f"{member.name:<{NAME_COLUMNS}} {done or error_words(member)}"
+        yield from self.incomplete_lines()
+
+    def incomplete_lines(self) -> Iterator[str]:
+        """Name the members that are incomplete, in one line or none."""
         if self.incomplete:
             count = f"{len(self.incomplete)} of {len(self.members)}"
             names = ", ".join(self.incomplete)

@@ -144,7 +144,7 @@ def _finished(request: SweepRequest) -> SweepSummary | None:
         return None  # a budget's plan depends on the device
     with SweepStore.open(request.out) as store:
         target, summary = store.target, summarise(store)
-        same = (target.backend, target.threads, target.precision, target.batch) == (
+        same = ((target.backend,), target.threads, target.precision, target.batch) == (
             request.backend,
             options.threads,
             options.precision,

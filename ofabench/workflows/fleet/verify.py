@@ -13,7 +13,7 @@ from ofabench.workflows.fleet.common_options import check_common_device, device_
 from ofabench.workflows.fleet.fleet_file import FleetLike, fleet_of
 from ofabench.workflows.fleet.folder import made_folder, member_file, member_model
 from ofabench.workflows.fleet.members import MemberRun, run_members
-from ofabench.workflows.fleet.outcome import FleetResult, MemberOutcome
+from ofabench.workflows.fleet.outcome import EXIT_FAILED_CHECK, FleetResult, MemberOutcome
 from ofabench.workflows.fleet.watcher import FleetWatcher
 
 
@@ -101,7 +101,7 @@ def verify_fleet(
                 path=None if requests[member.name].out is None else str(requests[member.name].out),
                 result=end.result,
                 error=end.error,
-                check_failed=end.result is not None and _failed(end.result),
+                verdict=EXIT_FAILED_CHECK if end.result is not None and _failed(end.result) else 0,
             )
             for member, end in zip(fleet, ends, strict=True)
         )
