@@ -59,7 +59,7 @@ def energies_as_costs(table: LatencyTable) -> LatencyTable:
     if not len(known):
         raise InputError(
             f"the table of {table.target.key} has no energy: sweep with --energy on a device that "
-            "reports it (`ofabench devices` says which), and build the table again"
+            "reports it (a fact energy_sensor of `ofabench devices`), and build the table again"
         )
     return replace(
         table,

@@ -76,6 +76,7 @@ class FakeDevice:
             "cpu_cores": 8,
             "memory_available_bytes": self.memory_bytes,
             "governor": None,
+            "energy_sensor": self.energy_source().name or None,
         }
 
     def runtime_version(self, backend: Backend) -> str:

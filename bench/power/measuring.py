@@ -21,15 +21,14 @@ class EnergyBench:
 
     `load` loads a workload by its place for the duration of a `with` block; its value runs one
     inference and returns when that has ended. `sensor` returns a new one, None where there is none.
-    `sleep` waits for seconds. `reset_memory` resets the peak of resident memory, `peak_memory`
-    returns its growth in bytes since then, None if unknown.
+    `sleep` waits for seconds. `peak_memory` returns how much resident memory the loaded model has
+    taken at most, in bytes; None if unknown.
     """
 
     load: Callable[[int], AbstractContextManager[Callable[[], object]]]
     sensor: Callable[[], EnergySensor | None]
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
-    reset_memory: Callable[[], None] = lambda: None
     peak_memory: Callable[[], int | None] = lambda: None
 
 
@@ -38,7 +37,6 @@ def energy_readings(
 ) -> Generator[EnergyReading]:
     """Yield a reading of each workload, in an order drawn from the plan's seed."""
     for place in np.random.default_rng([plan.seed, 2]).permutation(workloads).tolist():
-        bench.reset_memory()
         with bench.load(place) as call:
             reading = _reading(bench, place, call, plan)
         yield reading

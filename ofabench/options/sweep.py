@@ -6,7 +6,7 @@ from pathlib import Path
 from bench.blocks.graph_form import GraphForm
 from bench.errors import InputError
 from bench.options import SECONDS, Options, nested, option
-from bench.protocol.energy import LEAST_S
+from bench.protocol.energy import LEAST_S, EnergyPlan
 from ofabench.options import shared
 from ofabench.options.device import DeviceOptions
 from ofabench.options.sessions import check_every
@@ -153,8 +153,10 @@ class SweepOptions(Options):
     def check(self) -> None:
         """Check that options fit together, and the pause between sessions."""
         check_every(self.every_s)
-        if self.energy_time_s is not None and not self.energy:
-            raise InputError("--energy-time is for --energy: give both, or neither")
+        if self.energy_time_s is not None:
+            if not self.energy:
+                raise InputError("--energy-time is for --energy: give both, or neither")
+            EnergyPlan(least_s=self.energy_time_s)
         if self.forms not in (PLAIN_FORMS, AUTO_FORMS):
             GraphForm.parse(self.forms)
         if self.every_s is not None and self.sessions == 1:

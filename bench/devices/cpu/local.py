@@ -33,7 +33,7 @@ class LocalDevice:
         return host_facts.slug()
 
     def facts(self) -> Facts:
-        return host_facts.host_facts()
+        return {**host_facts.host_facts(), "energy_sensor": host_source().name or None}
 
     def runtime_version(self, backend: Backend) -> str:
         return backend.version()
@@ -85,21 +85,17 @@ class LocalDevice:
 
         @contextmanager
         def load(place: int) -> Iterator[Callable[[], object]]:
-            yield backend.load(workload_model(work[place], plan.seed), target, seed=plan.seed).run
-
-        def reset_memory() -> None:
+            content = _content(work[place], backend, target, plan.seed)
             return_freed_memory()
             memory.reset()
+            yield _load(work[place], content, backend, target, plan.seed).run
 
         with pinned(target.cores):
             if work:
                 with load(0) as call:
                     call()  # the runtime's own memory and first steps are not the models'
             bench = EnergyBench(
-                load=load,
-                sensor=lambda: host_sensor().sensor,
-                reset_memory=reset_memory,
-                peak_memory=memory.growth_bytes,
+                load=load, sensor=lambda: host_sensor().sensor, peak_memory=memory.growth_bytes
             )
             yield from energy_readings(bench, len(work), plan)
 
@@ -117,6 +113,24 @@ def load_models(
         model = workload_model(work[place], seed)
         models[place] = backend.load(model, target, seed=seed)
     return [models[place] for place in range(len(work))]
+
+
+def _content(workload: Workload, backend: Backend, target: Target, seed: int) -> bytes | None:
+    """Return the content of a workload's file, so that making it is not part of loading it.
+
+    None for a model file, which may have parts outside its content.
+    """
+    if workload.file:
+        return None
+    return backend.serialise(workload_model(workload, seed), target.batch, target.file_precision)
+
+
+def _load(
+    workload: Workload, content: bytes | None, backend: Backend, target: Target, seed: int
+) -> LoadedModel:
+    if content is None:
+        return backend.load(workload_model(workload, seed), target, seed=seed)
+    return backend.load_file(content, target, seed=seed)
 
 
 @contextmanager

@@ -87,6 +87,7 @@ class CudaDevice:
             "gpu_temperature_c": state.temperature_c,
             "gpu_clock_sm_mhz": state.clock_sm_mhz,
             "gpu_power_w": state.power_w,
+            "energy_sensor": self.energy_source().name or None,
             "gpu_other_processes": len(self._others()),
             "memory_available_bytes": card.memory_free_bytes,
         }
