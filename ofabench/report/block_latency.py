@@ -88,7 +88,7 @@ def device_facts_sections(inputs: Inputs, names: Names) -> list[Section]:
 
 
 def _blocks_table(frame: pd.DataFrame, number: int) -> Table:
-    """Every block with its latency, interval and percentiles."""
+    """Every block with its latency, interval and percentiles, energy and memory."""
     columns = [
         Column(name="block", values=frame["key"].tolist(), text=True),
         Column(name="MACs", values=frame["macs"].tolist(), show=lambda value: f"{value:,}"),
@@ -100,10 +100,19 @@ def _blocks_table(frame: pd.DataFrame, number: int) -> Table:
         "cold_ms": "cold, ms",
         "p90_ms": "p90, ms",
         "p99_ms": "p99, ms",
+        "energy_mj": "energy, mJ",
+        "energy_low_mj": "energy, 95 % low",
+        "energy_high_mj": "energy, 95 % high",
+        "energy_with_idle_mj": "energy with idle power, mJ",
     }
     for field, heading in headings.items():
         if field in frame and frame[field].notna().any():
             columns.append(Column(name=heading, values=frame[field].tolist(), show=milliseconds))
+    if "peak_memory_bytes" in frame and frame["peak_memory_bytes"].notna().any():
+        memory = frame["peak_memory_bytes"].tolist()
+        columns.append(
+            Column(name="peak memory, bytes", values=memory, show=lambda value: f"{value:,.0f}")
+        )
     if "loads" in frame:
         columns.append(Column(name="replicates", values=frame["loads"].tolist()))
     return Table(

@@ -19,6 +19,7 @@ from ofabench.report.named_spaces import arch_of, space_named
 from ofabench.workflows.deploy.verification_text import REPEATS
 from supernet.data.wilson import format_share
 from supernet.space.arch import ArchConfig
+from supernet.verification.energy import JudgedEnergy
 from supernet.verification.verdicts import JudgedLatency, Verification
 
 VERIFIED = ".verified.json"
@@ -46,6 +47,7 @@ class Outcome:
     extrapolated: int = 0  # blocks unlike any that the predictor was fitted on
     space: str | None = None
     config: ArchConfig | None = None
+    energy: JudgedEnergy | None = None
 
     @property
     def limit_ms(self) -> float | None:
@@ -63,7 +65,8 @@ class Outcome:
 
     @property
     def failed(self) -> bool:
-        return self.verification.failed
+        energy = None if self.energy is None else self.energy.limit_met
+        return self.verification.failed or energy is False
 
 
 def read_outcomes(folder: Path) -> list[Outcome]:
@@ -94,6 +97,8 @@ def outcome_frame(outcomes: Sequence[Outcome]) -> pd.DataFrame:
             "-" if each.tail is None else f"{each.tail.p90_ms:.4f}" for each in verified
         ]
         frame["p99, ms"] = [_p99(each.tail) for each in verified]
+    if any(each.energy is not None for each in outcomes):
+        frame["energy, mJ"] = [_energy(each.energy) for each in outcomes]
     if any(each.expected.statistic != MEDIAN for each in verified):
         frame["judged by"] = [each.expected.statistic for each in verified]
     if any(outcome.extrapolated for outcome in outcomes):
@@ -122,8 +127,9 @@ def counts_of(outcomes: Sequence[Outcome]) -> str:
 class Counts:
     """How many verdicts there are, and how many are in favour.
 
-    A limit is judged as measured. A prediction is judged drift-corrected where there is a
-    correction (`corrected` of them); `within_raw` counts them as measured.
+    Limits are of latencies and energies. A limit on latency is judged as measured. A prediction is
+    judged drift-corrected where there is a correction (`corrected` of them); `within_raw` counts
+    them as measured.
     """
 
     limits: int
@@ -138,7 +144,8 @@ class Counts:
     def of(cls, outcomes: Sequence[Outcome]) -> "Counts":
         """Count the verdicts of measured networks."""
         every = [each.verification for each in outcomes]
-        limits = [each.limit_met for each in every if each.limit_met is not None]
+        energies = [each.energy for each in outcomes if each.energy is not None]
+        limits = [each.limit_met for each in (*every, *energies) if each.limit_met is not None]
         predicted = [each for each in every if each.prediction_within_tolerance is not None]
         tolerances = sorted({each.expected.tolerance for each in predicted})
         return cls(
@@ -183,6 +190,7 @@ def read_outcome(path: Path, data: Any, name: str | None = None) -> Outcome:
             extrapolated=len(data.get("extrapolated", ())),
             space=None if data.get("space") is None else str(data["space"]),
             config=arch_of(data["arch"]),
+            energy=None if data.get("energy") is None else JudgedEnergy.from_json(data["energy"]),
         )
     except VALUE_DAMAGE as error:
         raise FileError(
@@ -212,6 +220,13 @@ def _drift(drift: SessionDrift | None) -> str:
 
 def _p99(tail: Tail | None) -> str:
     return "-" if tail is None or tail.p99_ms is None else f"{tail.p99_ms:.4f}"
+
+
+def _energy(judged: JudgedEnergy | None) -> str:
+    if judged is None or not judged.energy.known:
+        return "-"
+    limit = {None: "", True: " limit met", False: " limit NOT MET"}[judged.limit_met]
+    return f"{judged.energy.energy_mj:.4g}{limit}"
 
 
 def _cells(figure: JudgedLatency | None, name: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Measured networks in a report: verdicts, and what was deployed."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from ofabench.report.tables import (
     percent,
     signed_percent,
 )
+from supernet.verification.energy import JudgedEnergy
 from supernet.verification.verdicts import JudgedLatency
 
 TEXT = (
@@ -62,6 +64,8 @@ def verdict_table(outcomes: Sequence[Outcome], labels: Sequence[str], names: Nam
         values = [getattr(each.tail, f"{name}_ms", None) for each in verified]
         if any(value is not None for value in values):
             columns.append(Column(name=f"{name}, ms", values=values, show=milliseconds))
+    if any(each.energy is not None for each in outcomes):
+        columns += _energy(outcomes)
     if any(each.accuracy is not None for each in outcomes):
         columns += _accuracy(outcomes)
     if len({each.target for each in outcomes}) > 1:
@@ -110,6 +114,30 @@ def _figures(
             verdicts=met_or_not,
             where="both" if limits else "file",
         )
+
+
+def _energy(outcomes: Sequence[Outcome]) -> Iterator[Column]:
+    """Columns of the energy of an inference, its limit, and peak memory."""
+    group = "energy"
+    judged = [outcome.energy or JudgedEnergy() for outcome in outcomes]
+    energies = [each.energy for each in judged]
+    yield Column(
+        name="mJ", group=group, values=[each.energy_mj for each in energies], show=milliseconds
+    )
+    low, high = (
+        [None if math.isnan(end) else end for end in ends]
+        for ends in zip(*((each.low_mj, each.high_mj) for each in energies), strict=True)
+    )
+    yield from interval_columns(group, low, high, milliseconds)
+    with_idle = [each.with_idle_mj for each in energies]
+    yield Column(name="with idle power, mJ", group=group, values=with_idle, show=milliseconds)
+    if any(each.limit_mj is not None for each in judged):
+        limits, verdicts = [each.limit_mj for each in judged], [each.limit_met for each in judged]
+        yield Column(name="limit, mJ", group=group, values=limits, show=milliseconds)
+        yield Column(name="limit", group=group, values=verdicts, show=met, verdicts=verdicts)
+    memory = [each.peak_memory_bytes for each in energies]
+    if any(value is not None for value in memory):
+        yield Column(name="peak memory, bytes", values=memory, show=lambda value: f"{value:,}")
 
 
 def _accuracy(outcomes: Sequence[Outcome]) -> Iterator[Column]:

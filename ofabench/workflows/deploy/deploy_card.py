@@ -173,18 +173,20 @@ def sources_json(card: "ModelCard", inputs: DeploymentInputs) -> list[dict[str, 
 
 
 def _search_sources(provenance: Mapping[str, Any]) -> Sequence[dict[str, Any]]:
-    """The accuracy predictor of the search, if its result names one."""
-    accuracy = provenance.get("accuracy")
-    if not isinstance(accuracy, dict) or "file" not in accuracy:
-        return []
+    """The predictors of accuracy and energy that the search's result names."""
+    energies = provenance.get("energy") or []
+    named = [("accuracy predictor", provenance.get("accuracy"))]
+    named += [("energy predictor", energy) for energy in energies]
     return [
         {
-            "what": "accuracy predictor",
-            "file": accuracy["file"],
-            "of": "-",
-            "sha256": accuracy.get("sha256", ""),
-            "provenance": accuracy.get("provenance") or {},
+            "what": what,
+            "file": source["file"],
+            "of": source.get("target", "-"),
+            "sha256": source.get("sha256", ""),
+            "provenance": source.get("provenance") or {},
         }
+        for what, source in named
+        if isinstance(source, dict) and "file" in source
     ]
 
 

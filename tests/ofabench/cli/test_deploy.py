@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -17,6 +18,7 @@ from markdown_it import MarkdownIt
 
 from bench.backends.registry import get_backend
 from bench.devices.cpu.local import LocalDevice
+from bench.protocol.energy import EnergyReading, EnergySource
 from bench.protocol.target import Target
 from latency_models.networks.network_calibration import NetworkCalibration
 from latency_models.predictors.predictor import LatencyPredictor
@@ -197,6 +199,35 @@ def test_a_limit_on_the_files_size_is_held_against_the_file(
     assert (data["ms"]["predicted"], data["ms"]["met"]) == (2.0, None)
     assert f"model size {size:,} of 1,000: NOT MET" in capsys.readouterr().out
     assert "| ms | 2 | 2 | - | predicted only |" in (out / "card.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_limit_on_energy_is_held_against_the_measured_energy(
+    checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measured(*_: object) -> Iterator[EnergyReading]:
+        # 10 J of which 4 J are idle, by 1,000 inferences: 6 mJ.
+        yield EnergyReading(
+            place=0, inferences=1000, window_s=1.0, busy_s=1.0, joules=10.0, uncertainty_j=0.1,
+            idle_before_w=4.0, idle_after_w=4.0, peak_memory_bytes=2_000_000,
+        )  # fmt: skip
+
+    monkeypatch.setattr(LocalDevice, "energy_source", lambda _: EnergySource(name="rapl (x)"))
+    monkeypatch.setattr(LocalDevice, "measure_energy", measured)
+    name = f"energy on {here().key}"
+    mine = predictor(tmp_path / "here.parquet", here(), 1000.0)
+    result = search(tmp_path / "r.json", {here().key: 2000.0, name: 5.0})
+    out = tmp_path / "net"
+
+    assert deploy(checkpoint, result, out, "--latency", mine, "--no-accuracy") == 1
+
+    (row,) = json.loads((out / "card.json").read_text())["limits"]
+    assert (row["name"], row["predicted"], row["limit"]) == (name, 5.0, 5.0)
+    assert (row["actual"], row["met"]) == (pytest.approx(6.0), False)
+    page = (out / "card.md").read_text()
+    assert f"| {name} | 5 | 5 | 6 | NOT MET |" in page
+    assert "energy 6 mJ (95 % interval 5.9 to 6.1); limit of 5 mJ NOT MET" in page
+    assert "peak memory 2.00 MB resident" in page
 
 
 @pytest.mark.skipif(shutil.which("sha256sum") is None, reason="no sha256sum here")
