@@ -21,7 +21,7 @@ class FleetMember(Options):
     """One device of a fleet, what runs on it, and its limit in a search.
 
     `name` is the stem of its files. Backend, cores, threads and precision that are None are those
-    of the command; phones, and boards with the runner `bundle`, have tflite. Members that share a
+    of the command; phones, and boards without a Python of theirs, have tflite. Members that share a
     group are limited by it.
 
     Example:
@@ -54,8 +54,8 @@ class FleetMember(Options):
     @property
     def backend_or_usual(self) -> str | None:
         """The backend; tflite where our runner measures, elsewhere None if the member has none."""
-        runner = self.device.ssh.runner if self.address.startswith("ssh:") else None
-        ours = self.address.startswith("adb:") or runner == "bundle"
+        board = self.address.startswith("ssh:") and self.device.ssh.remote_python is None
+        ours = board or self.address.startswith("adb:")
         return self.backend or (RUNNER_BACKEND if ours else None)
 
     def check(self) -> None:
