@@ -71,9 +71,13 @@ def _show_backends(done: "BackendSweeps", options: SweepCommand) -> None:
         return
     for sweep in done.sweeps.values():
         print(f"{sweep}\n")
-    if done.table is not None:
-        files = " and ".join(map(str, done.table_paths))
-        print(f"table       {len(done.table)} blocks on {len(done.table.targets)} targets: {files}")
+    counts = [
+        f"{len(table)} {what}"
+        for table, what in ((done.table, "blocks"), (done.networks, "networks"))
+        if table is not None
+    ]
+    print(f"tables      {', '.join(counts)} side by side: {', '.join(map(str, done.table_paths))}")
+    if done.table is not None and len(done) > 1:
         print(f"next        {shlex.join(['ofabench', 'compare', str(done.table_paths[0])])}")
 
 

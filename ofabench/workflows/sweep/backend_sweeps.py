@@ -11,6 +11,7 @@ from bench.protocol.backend import Backend
 from ofabench.workflows.sweep.sweep_result import Sweep
 
 if TYPE_CHECKING:
+    from latency_models.tables.networks import NetworksTable
     from latency_models.tables.side_by_side import TargetsTable
     from ofabench.workflows.latency.compare import SeveralTablesComparison, TableComparison
     from ofabench.workflows.sweep.sweep_task import SweepSetup
@@ -25,7 +26,9 @@ class BackendSweeps:
     Attributes:
         sweeps: the sweep of each backend, by its name.
         table: all measured blocks, columns for each backend; None where no block was measured.
-        table_paths: the files with that table, parquet and CSV; none without a table.
+        networks: the networks that all measured, columns for each backend; None without networks.
+        table_paths: the files with these tables: parquet and CSV of the blocks, parquet of the
+            networks.
 
     Example:
         >>> import tempfile
@@ -46,6 +49,7 @@ class BackendSweeps:
 
     sweeps: Mapping[str, Sweep]
     table: "TargetsTable | None"
+    networks: "NetworksTable | None"
     table_paths: tuple[Path, ...]
 
     def __len__(self) -> int:
@@ -77,7 +81,7 @@ class BackendSweeps:
         return compare(*tables, fail_above=fail_above)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the sweeps and the files of the table as values for JSON."""
+        """Return the sweeps and the files of the tables as values for JSON."""
         return {
             "sweeps": {name: sweep.to_dict() for name, sweep in self.sweeps.items()},
             "tables": [str(path) for path in self.table_paths],
@@ -104,21 +108,27 @@ class BackendSweeps:
 def sweep_backends(setup: "SweepSetup", backends: Sequence[Backend], out: Path) -> BackendSweeps:
     """Sweep by several backends by turns, each into a file, and write their tables side by side.
 
-    The files are `STEM-BACKEND.sqlite`, `STEM.parquet` and `STEM.csv` for `out` `STEM.sqlite`.
+    The files are `STEM-BACKEND.sqlite`, `STEM.parquet`, `STEM.csv` and, with networks,
+    `STEM-networks.parquet`, for `out` `STEM.sqlite`.
     """
     from ofabench.workflows.sweep.sweep_task import measure_sweeps
 
     names = [backend.name for backend in backends]
-    paths, table_paths = [part_path(out, name) for name in names], _table_paths(out)
-    _check(setup, names, paths, table_paths, out)
+    paths = [part_path(out, name) for name in names]
+    block_paths, networks_path = _block_paths(out), _networks_path(out)
+    _check(setup, names, paths, [*block_paths, networks_path], out)
     swept = measure_sweeps(setup, backends, paths)
     sweeps = dict(zip(names, swept, strict=True))
-    table = _side_by_side(sweeps)
-    if table is None:
-        return BackendSweeps(sweeps=sweeps, table=None, table_paths=())
-    for path in table_paths:
-        table.save(path)
-    return BackendSweeps(sweeps=sweeps, table=table, table_paths=table_paths)
+    table, networks = _side_by_side(swept), _networks(swept)
+    written = []
+    if table is not None:
+        for path in block_paths:
+            table.save(path)
+        written += block_paths
+    if networks is not None:
+        networks.save(networks_path)
+        written.append(networks_path)
+    return BackendSweeps(sweeps=sweeps, table=table, networks=networks, table_paths=tuple(written))
 
 
 def part_path(out: Path, backend: str) -> Path:
@@ -126,8 +136,12 @@ def part_path(out: Path, backend: str) -> Path:
     return out.with_name(f"{out.stem}-{backend}{out.suffix}")
 
 
-def _table_paths(out: Path) -> tuple[Path, ...]:
-    return tuple(out.with_suffix(suffix) for suffix in TABLE_SUFFIXES)
+def _block_paths(out: Path) -> list[Path]:
+    return [out.with_suffix(suffix) for suffix in TABLE_SUFFIXES]
+
+
+def _networks_path(out: Path) -> Path:
+    return out.with_name(f"{out.stem}-networks.parquet")
 
 
 def _check(
@@ -160,13 +174,22 @@ def _check(
         raise FileError(f"{existing[0]} exists; name another --out, or remove it")
 
 
-def _side_by_side(sweeps: Mapping[str, Sweep]) -> "TargetsTable | None":
+def _side_by_side(sweeps: Sequence[Sweep]) -> "TargetsTable | None":
     """Return the blocks of all sweeps that measured any, side by side; None without blocks."""
-    from latency_models.tables.side_by_side import TargetsTable
+    from latency_models.tables.side_by_side import TargetsTable, target_labels
 
-    tables = {
-        name.replace("-", "_"): sweep.blocks()
-        for name, sweep in sweeps.items()
-        if sweep.summary.blocks
-    }
-    return TargetsTable.of(tables) if tables else None
+    tables = [sweep.blocks() for sweep in sweeps if sweep.summary.blocks]
+    if not tables:
+        return None
+    labels = target_labels(tables, [table.target.backend for table in tables])
+    return TargetsTable.of(dict(zip(labels, tables, strict=True)))
+
+
+def _networks(sweeps: Sequence[Sweep]) -> "NetworksTable | None":
+    """Return the networks that all sweeps measured; None where there are none."""
+    from latency_models.tables.joined_networks import join_networks
+
+    if not all(sweep.summary.networks for sweep in sweeps):
+        return None
+    joined = join_networks([sweep.networks() for sweep in sweeps])
+    return joined if len(joined) else None

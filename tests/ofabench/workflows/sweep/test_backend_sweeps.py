@@ -11,6 +11,7 @@ import pytest
 from bench.backends.fake import FakeBackend
 from bench.backends.registry import register_backend
 from bench.errors import FileError, InputError, InterruptedSweepError, MissingRuntimeError
+from latency_models.tables.networks import NetworksTable
 from latency_models.tables.side_by_side import TargetsTable
 from ofabench.cli.main import main
 from ofabench.options.sweep import SweepOptions
@@ -55,7 +56,13 @@ def names(folder: Path) -> list[str]:
 def test_each_backend_has_a_file_and_all_a_table(tmp_path: Path) -> None:
     done = swept(tmp_path / "s.sqlite")
 
-    assert names(tmp_path) == ["s-fake.sqlite", "s-slower-one.sqlite", "s.csv", "s.parquet"]
+    assert names(tmp_path) == [
+        "s-fake.sqlite",
+        "s-networks.parquet",
+        "s-slower-one.sqlite",
+        "s.csv",
+        "s.parquet",
+    ]
     assert [*done] == ["fake", "slower-one"]
     assert len(done) == 2
     assert {each.summary.blocks for each in done.sweeps.values()} == {4}
@@ -72,7 +79,15 @@ def test_each_backend_has_a_file_and_all_a_table(tmp_path: Path) -> None:
     assert "1.000 (Spearman)" in repr(done.compare())
     assert repr(done).splitlines()[1] == f"  {done['fake']!r}"
     data = json.loads(json.dumps(done.to_dict()))
-    assert data["tables"] == [str(tmp_path / "s.parquet"), str(tmp_path / "s.csv")]
+    tables = ("s.parquet", "s.csv", "s-networks.parquet")
+    assert data["tables"] == [str(tmp_path / name) for name in tables]
+    networks = NetworksTable.load(tmp_path / "s-networks.parquet")
+    columns = [each.target.column for each in done.sweeps.values()]
+    assert (networks.space, networks.latency_columns, len(networks)) == ("tiny", columns, 3)
+    for sweep_of_one, column in zip(done.sweeps.values(), columns, strict=True):
+        alone = sweep_of_one.networks()
+        assert networks.latencies_ms(column).tolist() == alone.latencies_ms(column).tolist()
+        assert networks.target_of(column) == sweep_of_one.target
     assert data["sweeps"]["slower-one"]["summary"]["blocks"] == 4
     with pytest.raises(InputError, match="backend is 'onnx', expected one of fake, slower-one"):
         done["onnx"]
@@ -82,8 +97,8 @@ def test_networks_alone_have_no_table_of_blocks(tmp_path: Path) -> None:
     done = swept(tmp_path / "s.sqlite", replace(SMALL, blocks=0))
 
     assert done.table is None
-    assert done.table_paths == ()
-    assert names(tmp_path) == ["s-fake.sqlite", "s-slower-one.sqlite"]
+    assert done.table_paths == (tmp_path / "s-networks.parquet",)
+    assert names(tmp_path) == ["s-fake.sqlite", "s-networks.parquet", "s-slower-one.sqlite"]
     with pytest.raises(InputError, match="got 0 latency tables to compare, expected two or more"):
         done.compare()
 
@@ -134,7 +149,7 @@ def test_wrong_input_is_refused_and_nothing_is_written(
 
 
 def test_files_that_exist_are_kept(tmp_path: Path) -> None:
-    for name in ("s-slower-one.sqlite", "s.parquet", "s.csv"):
+    for name in ("s-slower-one.sqlite", "s.parquet", "s.csv", "s-networks.parquet"):
         path = tmp_path / name
         path.write_text("mine")
         with pytest.raises(FileError, match=f"{name} exists"):
@@ -158,7 +173,7 @@ def test_the_command_prints_each_sweep_the_table_and_what_is_next(
         "s-slower-one.sqlite",
     ]
     assert lines[-2:] == [
-        "table       4 blocks on 2 targets: s.parquet and s.csv",
+        "tables      4 blocks side by side: s.parquet, s.csv",
         "next        ofabench compare s.parquet",
     ]
     assert main(["compare", "s.parquet"]) == 0
