@@ -142,6 +142,16 @@ def test_the_first_tutorial_has_the_commands_of_readme_in_their_order() -> None:
     assert "".join(blocks) == _block("sh")
 
 
+def test_public_docstrings_say_each_argument_by_itself() -> None:
+    for name in ofabench.__all__:
+        value = getattr(ofabench, name)
+        functions = [value, *(vars(value).values() if isinstance(value, type) else ())]
+        for function in functions:
+            part = (function.__doc__ or "").partition("Args:")[2].partition("\n\n")[0]
+            together = re.findall(r"^\s+(\w+(?:, \w+)+): ", part, re.M)
+            assert together == [], f"{name}: the site's build refuses arguments in one line"
+
+
 def test_pages_that_code_and_texts_name_exist() -> None:
     files = [path for folder in CODE for path in (ROOT / folder).rglob("*.py")]
     for file in [*files, *PAGES]:

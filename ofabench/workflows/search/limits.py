@@ -165,8 +165,11 @@ def energy_limit(  # noqa: PLR0913 - a limit, and what its margin is for
     Args:
         predictor: an energy predictor, or the file that `ofabench fit --energy` wrote.
         max_mj: the limit in mJ, or a text like `"800uJ"`.
-        confidence, horizon, limit_on, session_spread: as of `latency_limit`. The drift of energies
-            is not known: the margin has the drift of a device without a drift log.
+        confidence: as of `latency_limit`. The drift of energies is not known: the margin has the
+            drift of a device without a drift log.
+        horizon: as of `latency_limit`.
+        limit_on: as of `latency_limit`.
+        session_spread: as of `latency_limit`.
 
     Raises:
         InputError: a value is invalid.
