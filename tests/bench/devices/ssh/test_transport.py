@@ -1,6 +1,8 @@
 """The SSH connection, with a real server on loopback: commands, files, failures, reconnecting."""
 
 import os
+import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -306,3 +308,58 @@ def test_a_session_never_makes_a_connection_of_its_own(tmp_path: Path) -> None:
 
     assert "ProxyCommand=false" in command
     assert "BatchMode=yes" in command
+
+
+def test_a_machine_behind_a_jump_host_is_reached(server: SshServer, ssh_server: SshServer) -> None:
+    """`far` has the second server's port, which the first one forwards to."""
+    config = ssh_server.folder / "jump_config"
+    config.write_text(
+        f"Host far\n  HostName 127.0.0.1\n  Port {ssh_server.port}\n  ProxyJump {ALIAS}\n"
+        f"  UserKnownHostsFile {ssh_server.known_hosts}\n"
+        f"  IdentityFile {ssh_server.folder}/user_key\n{server.config.read_text()}"
+    )
+    with closing(SshTransport.connect(SshAddress("far"), config=config, timeouts=QUICK)) as far:
+        assert far.run(["sh", "-c", "echo $HOME"]).text == str(ssh_server.home)
+        sshd = str(ssh_server.port)
+        assert far.run(["sh", "-c", "echo ${SSH_CONNECTION##* }"]).text == sshd
+
+
+def test_an_unknown_jump_host_is_refused(server: SshServer, ssh_server: SshServer) -> None:
+    server_unknown = ssh_server.folder / "jump_config"
+    server_unknown.write_text(
+        f"Host far\n  HostName 127.0.0.1\n  Port {ssh_server.port}\n  ProxyJump {ALIAS}\n"
+        + server.config.read_text().replace(str(server.known_hosts), "/dev/null")
+    )
+    with pytest.raises(DeviceError, match="host key of ssh:far is not known yet"):
+        SshTransport.connect(SshAddress("far"), config=server_unknown, timeouts=QUICK)
+
+
+def test_a_host_in_another_network_namespace_is_reached(ssh_server: SshServer) -> None:
+    """The host has no network that this machine shares: a program carries the connection."""
+    if shutil.which("unshare") is None or os.geteuid() != 0:
+        pytest.skip("another network namespace for an SSH server needs root and unshare")
+    namespace = subprocess.Popen(
+        ["unshare", "--net", "sh", "-c", "echo up; exec cat"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with namespace:
+        assert namespace.stdin is not None
+        assert namespace.stdout is not None
+        try:
+            if namespace.stdout.readline() != b"up\n":
+                pytest.skip("this system allows no other network namespace")
+            sshd = f"{shutil.which('sshd', path='/usr/sbin:/usr/bin')} -i -f"
+            config = ssh_server.folder / "namespace_config"
+            config.write_text(
+                "Host inside\n  HostName 127.0.0.1\n  Port "
+                f"{ssh_server.port}\n  ProxyCommand nsenter --target={namespace.pid} --net {sshd} "
+                f"{ssh_server.folder}/sshd_config\n{ssh_server.config.read_text()}"
+            )
+            address = SshAddress("inside")
+            with closing(SshTransport.connect(address, config=config, timeouts=QUICK)) as inside:
+                there = inside.run(["readlink", "/proc/self/ns/net"]).text
+        finally:
+            namespace.stdin.close()
+
+    assert there != str(Path("/proc/self/ns/net").readlink())
