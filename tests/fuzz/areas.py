@@ -6,7 +6,7 @@ from importlib import import_module
 from tests.fuzz.target import FuzzTarget
 
 # Readers of text and protocols, then those of model files, which are slower.
-TEXT = ("adb", "phone", "worker", "tables", "networks", "settings", "sensors")
+TEXT = ("adb", "phone", "ssh", "worker", "tables", "networks", "settings", "sensors")
 FILES = ("parquet", "sweeps", "weights", "models", "images")
 AREAS = (*TEXT, *FILES)
 

@@ -69,8 +69,13 @@ def _clean(connection: Connection, argv: Sequence[str], folder: str) -> Cleaning
     completed = connection.run(argv, timeout_s=CLEAN_S)
     if completed.status != 0:
         raise DeviceError(f"{folder} cannot be removed: {error_line(completed.err)}")
+    return parse_cleaning(completed.out.decode(errors="replace"))
+
+
+def parse_cleaning(text: str) -> Cleaning:
+    """Parse the output of the removal; `DeviceError` where a worker runs there."""
     removed, left = [], []
-    for line in completed.out.decode(errors="replace").splitlines():
+    for line in text.splitlines():
         verdict, _, rest = line.partition(" ")
         kilobytes, _, path = rest.partition(" ")
         if verdict == "busy":

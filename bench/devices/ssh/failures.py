@@ -29,16 +29,18 @@ class FailedLogin:
 
         `UnauthorizedError` and `InputError` where another try cannot succeed before a person acts.
         """
+        # The server takes part in what is printed: nothing in it may control a terminal.
+        printed = "".join(sign if sign.isprintable() else "\n" for sign in self.printed)
         for pattern, kind, template in _FAILURES:
-            match = pattern.search(self.printed)
+            match = pattern.search(printed)
             if match is not None:
-                return kind(template.format(**self._fields(match)))
-        return DeviceError(f"ssh cannot connect to {self.address}: {last_line(self.printed)}")
+                return kind(template.format(**self._fields(printed, match)))
+        return DeviceError(f"ssh cannot connect to {self.address}: {last_line(printed)}")
 
-    def _fields(self, match: re.Match[str]) -> dict[str, str]:
+    def _fields(self, printed: str, match: re.Match[str]) -> dict[str, str]:
         config = "" if self.config is None else f"-F {shlex.quote(str(self.config))} "
-        methods = re.search(r"Permission denied \(([\w,-]+)\)", self.printed)
-        entry = re.search(r"Offending \S+ key in (.+):(\d+)", self.printed)
+        methods = re.search(r"Permission denied \(([\w,-]+)\)", printed)
+        entry = re.search(r"Offending \S+ key in (.+):(\d+)", printed)
         return {
             "address": str(self.address),
             "host": self.address.host,
@@ -46,7 +48,7 @@ class FailedLogin:
             "accepts": f" (it accepts {methods[1]})" if methods else "",
             "entry": f"line {entry[2]} of {entry[1]}" if entry else "its line in known_hosts",
             "matched": _line_of(match),
-            "last": last_line(self.printed),
+            "last": last_line(printed),
         }
 
 
