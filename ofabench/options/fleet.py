@@ -21,7 +21,7 @@ class FleetMember(Options):
     """One device of a fleet, what runs on it, and its limit in a search.
 
     `name` is the stem of its files. Backend, cores, threads and precision that are None are those
-    of the command; phones, and boards without a Python of theirs, have tflite. Members that share a
+    of the command; phones, and boards without `remote_python`, have tflite. Members that share a
     group are limited by it.
 
     Example:

@@ -88,7 +88,7 @@ def _limits_ms(fleet: Fleet, given: Sequence[float | str]) -> list[float | str]:
     missing = [member.name for member in fleet if member.max_latency_ms is None]
     if missing:
         raise InputError(
-            f"which limit has {missing[0]}? give it a key max_latency_ms in the fleet file, or "
+            f"{missing[0]} has no limit: give it a key max_latency_ms in the fleet file, or "
             "--max-latency-ms once for each device, in their order"
         )
     return [member.max_latency_ms for member in fleet if member.max_latency_ms is not None]
@@ -100,7 +100,7 @@ def _predictor(member: FleetMember, folder: Path | None) -> Path:
         return member.latency
     if folder is None:
         raise InputError(
-            f"which latency predictor has {member.name}? give it a key latency in the fleet file, "
+            f"{member.name} has no latency predictor: give it a key latency in the fleet file, "
             "or --latency FOLDER, a folder with NAME.parquet for each device"
         )
     return member_file(folder, member.name, ".parquet", "--latency")

@@ -135,7 +135,7 @@ def sweep_fleet_request(
 
 
 def _finished(request: SweepRequest) -> SweepSummary | None:
-    """Return the summary of a sweep that needs its device no more; None if there is none.
+    """Return the summary of a complete sweep, which needs its device no more; else None.
 
     When a fleet is continued for the members that went away, the others may be away.
     """
@@ -166,7 +166,7 @@ def member_request(member: FleetMember, request: SweepRequest) -> SweepRequest:
         )
     if not backends:
         raise InputError(
-            f"which backend runs on {member.name}? give it a key backend in the fleet file, or "
+            f"{member.name} has no backend: give it a key backend in the fleet file, or "
             "--backend for all that have none"
         )
     out = request.out / f"{member.name}.sqlite"

@@ -106,9 +106,9 @@ def test_predictors_may_be_in_a_folder(files: Path) -> None:
         fleet_limits(
             Fleet(members=(replace(bare.members[0], name="q"),)), latency=files, max_latency_ms=[3]
         )
-    with pytest.raises(InputError, match=r"^which latency predictor has p\? give it a key latency"):
+    with pytest.raises(InputError, match=r"^p has no latency predictor: give it a key latency"):
         fleet_limits(bare, max_latency_ms=[3])
-    with pytest.raises(InputError, match=r"^which limit has p\? give it a key max_latency_ms"):
+    with pytest.raises(InputError, match=r"^p has no limit: give it a key max_latency_ms"):
         fleet_limits(bare, latency=files)
 
 

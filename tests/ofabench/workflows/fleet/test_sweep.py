@@ -172,7 +172,7 @@ def test_a_member_without_a_backend_has_that_of_the_command(tmp_path: Path) -> N
     assert member_request(server, common).backend == ("onnx",)
     with pytest.raises(InputError, match="--backend names 2 backends, and a member of a fleet has"):
         member_request(member, replace(common, backend=("onnx", "torch")))
-    with pytest.raises(InputError, match=r"^which backend runs on here\? give it a key backend"):
+    with pytest.raises(InputError, match=r"^here has no backend: give it a key backend"):
         member_request(member, replace(common, backend=None))
 
 
