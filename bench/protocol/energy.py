@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from bench.errors import InputError
 from bench.protocol.backend import Backend
-from bench.protocol.device import Workload
+from bench.protocol.device import Device, Workload
 from bench.protocol.target import Target
 from bench.reading import Count, NonNegative, Positive
 
@@ -97,3 +97,13 @@ class EnergyDevice(Protocol):
         Without a sensor it yields peak memory alone. Raises `DeviceError` if the sensor fails.
         """
         ...
+
+
+def energy_source_of(device: Device) -> EnergySource:
+    """Return the sensor of any device, or the reason for having none."""
+    if isinstance(device, EnergyDevice):
+        return device.energy_source()
+    return EnergySource(
+        reason=f"{device.address} does not report it: phones do not, and boards over SSH only with "
+        "--runner python"
+    )

@@ -4,7 +4,13 @@ from bench.devices.device_lock import measuring
 from bench.errors import DeviceError, DeviceLostError, InterruptedSweepError
 from bench.protocol.backend import Backend
 from bench.protocol.device import Device, Workload
-from bench.protocol.energy import LEAST_S, EnergyDevice, EnergyPlan, EnergySource
+from bench.protocol.energy import (
+    LEAST_S,
+    EnergyDevice,
+    EnergyPlan,
+    EnergySource,
+    energy_source_of,
+)
 from bench.protocol.progress import NoProgress, Progress
 from bench.sweep.energy_rows import StoredReading
 from bench.sweep.store import SweepStore
@@ -32,14 +38,10 @@ def measure_energies(  # noqa: PLR0913 - what is measured, where, how long, and 
     Returns:
         The sensor, or the reason for having none.
     """
-    if not isinstance(device, EnergyDevice):
-        source = EnergySource(
-            reason=f"{device.address} is a kind of device whose energy is not measured"
-        )
-        store.note_energy_source(source)
-        return source
-    source = device.energy_source()
+    source = energy_source_of(device)
     store.note_energy_source(source)
+    if not isinstance(device, EnergyDevice):
+        return source
     replicates = range(store.plan.replicates)
     total = sum(len(_missing(store, number, source)) for number in replicates)
     try:

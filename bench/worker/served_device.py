@@ -21,7 +21,13 @@ from bench.operators.profile import ModelProfiler, OperatorProfile
 from bench.operators.registry import tools_of
 from bench.protocol.backend import Array, Backend
 from bench.protocol.device import Device, Facts, ModelCosts, ReplicatePlan, RoundResult
-from bench.protocol.energy import EnergyDevice, EnergyPlan, EnergyReading, EnergySource
+from bench.protocol.energy import (
+    EnergyDevice,
+    EnergyPlan,
+    EnergyReading,
+    EnergySource,
+    energy_source_of,
+)
 from bench.protocol.target import Target
 from bench.worker.content_backend import ContentBackend
 from bench.worker.stored_contents import StoredContents
@@ -120,10 +126,7 @@ class ServedDevice:
                 yield from rounds
 
     def energy_source(self) -> EnergySource:
-        device = self._device
-        if isinstance(device, EnergyDevice):
-            return device.energy_source()
-        return EnergySource(reason=f"{device.address} reports no energy")
+        return energy_source_of(self._device)
 
     def measure_energy(
         self, work: ShippedWork, target: Target, plan: EnergyPlan

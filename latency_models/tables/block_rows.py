@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 
 from bench.blocks.spec import BlockSpec
@@ -29,6 +30,16 @@ def interval_words(rows: pd.DataFrame) -> str:
     return f"half-width {width.median():.1%} in the median, 95 %, from replicates"
 
 
+def energy_words(rows: pd.DataFrame) -> str:
+    """Return how many blocks have an energy, and its range in mJ; "" where none has."""
+    known = rows["energy_mj"].dropna()
+    if not len(known):
+        return ""
+    width = ((rows["energy_high_mj"] - rows["energy_low_mj"]) / 2 / rows["energy_mj"]).median()
+    half = "" if np.isnan(width) else f", half-width {width:.1%} in the median"
+    return f"{len(known)} blocks, {known.min():.4g} to {known.max():.4g} mJ{half}"
+
+
 def blocks_html(title: object, rows: pd.DataFrame) -> str:
     """Return the summary by kind of block as an HTML table."""
     kinds = by_kind(rows)
@@ -36,10 +47,10 @@ def blocks_html(title: object, rows: pd.DataFrame) -> str:
         (str(kind), str(int(count)), *(f"{ms:.4g}" for ms in figures))
         for kind, count, *figures in kinds.itertuples()
     ]
-    words = interval_words(rows)
+    words = {"intervals": interval_words(rows), "energy": energy_words(rows)}
     return rows_html(
         ("kind", "blocks", *(f"{name}, ms" for name in SUMMARY)),
         cells,
         above=[str(title)],
-        below=[f"intervals: {words}"] if words else [],
+        below=[f"{name}: {text}" for name, text in words.items() if text],
     )

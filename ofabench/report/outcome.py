@@ -145,7 +145,8 @@ class Counts:
         """Count the verdicts of measured networks."""
         every = [each.verification for each in outcomes]
         energies = [each.energy for each in outcomes if each.energy is not None]
-        limits = [each.limit_met for each in (*every, *energies) if each.limit_met is not None]
+        verdicts = [each.limit_met for each in every] + [each.limit_met for each in energies]
+        limits = [met for met in verdicts if met is not None]
         predicted = [each for each in every if each.prediction_within_tolerance is not None]
         tolerances = sorted({each.expected.tolerance for each in predicted})
         return cls(

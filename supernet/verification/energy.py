@@ -7,7 +7,13 @@ from typing import Any, Self
 from bench.blocks.spec import BlockSpec
 from bench.devices.device_lock import measuring
 from bench.protocol.device import Workload
-from bench.protocol.energy import LEAST_S, EnergyDevice, EnergyPlan, EnergyReading
+from bench.protocol.energy import (
+    LEAST_S,
+    EnergyDevice,
+    EnergyPlan,
+    EnergyReading,
+    energy_source_of,
+)
 from bench.reading import Positive, from_plain
 from bench.timing.energy import Energy
 from supernet.verification.verify import FileBackend, MeasuringSetup
@@ -81,10 +87,9 @@ def measure_energy(
     The reason is stated where the device reports none. Raises `DeviceError` if the sensor fails.
     """
     device, plan = bench.device, bench.plan
+    source = energy_source_of(device)
     if not isinstance(device, EnergyDevice):
-        reason = f"{device.address} is a kind of device whose energy is not measured"
-        return JudgedEnergy(limit_mj=limit_mj, reason=reason)
-    source = device.energy_source()
+        return JudgedEnergy(limit_mj=limit_mj, reason=source.reason)
     work = [Workload(role="network", blocks=tuple(blocks))]
     backend = FileBackend(bench.backend, blocks, content)
     readings: list[EnergyReading] = []

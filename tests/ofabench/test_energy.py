@@ -77,6 +77,20 @@ def test_tables_have_energy_with_and_without_idle_power(folder: Path) -> None:
     }
 
 
+def test_a_table_is_shown_with_its_energies(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = LatencyTable.load(folder / "t.parquet")
+
+    assert cli.main(["table", "show", str(folder / "t.parquet")]) == 0
+
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "half-width" in line][1:]
+    energies = table.frame["energy_mj"]
+    expected = f"energy      {len(table)} blocks, {energies.min():.4g} to {energies.max():.4g} mJ"
+    assert line.startswith(expected)
+    assert "energy: " in table._repr_html_()
+
+
 def test_a_fitted_predictor_predicts_networks_in_millijoules(folder: Path) -> None:
     predictor = ob.load_energy_predictor(folder / "e.parquet")
     networks = pd.read_parquet(folder / "n.parquet")

@@ -114,7 +114,7 @@ def _fact(name: str, value: Any) -> str:
 
 def _blocks_words(table: "LatencyTable") -> str:
     """The table first: what it was measured with follows below."""
-    from latency_models.tables.block_rows import by_kind, interval_words
+    from latency_models.tables.block_rows import by_kind, energy_words, interval_words
 
     rows = table.rows
     lines = [
@@ -125,6 +125,9 @@ def _blocks_words(table: "LatencyTable") -> str:
     intervals = interval_words(rows)
     if intervals:
         lines.append(f"intervals   {intervals}")
+    energy = energy_words(rows)
+    if energy:
+        lines.append(f"energy      {energy}")
     lines.append("")
     for name, value in table.provenance.items():
         if name == UNPRINTED:

@@ -10,11 +10,14 @@ import platform
 import re
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
+from bench.backends.inputs import random_images
 from bench.backends.registry import get_backend
+from bench.blocks.model import random_model
 from bench.blocks.spec import BlockSpec
 from bench.devices.android.device import AdbDevice
 from bench.devices.android.phone.options import PhoneOptions
@@ -29,6 +32,7 @@ from bench.devices.worker.device import WorkerDevice
 from bench.errors import MissingRuntimeError
 from bench.protocol.backend import Backend
 from bench.protocol.device import Device, ReplicatePlan, RoundResult, Workload
+from bench.protocol.energy import EnergyDevice, EnergyPlan
 from bench.protocol.target import Target
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
 from tests.support.fake_gpu import fake_gpu
@@ -232,3 +236,63 @@ def test_a_network_takes_longer_than_one_of_its_blocks(case: Case) -> None:
 def test_a_quiet_device_passes_the_busy_check(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.devices.cpu.busy_check.others_busy", lambda _: (0.0, "none"))
     monkeypatch.setattr("bench.devices.android.phone.phone.quiet_script", lambda: "true")
+    monkeypatch.setattr("bench.devices.ssh.board.board.quiet_script", lambda: "true")
+    if isinstance(case[0], WorkerDevice) and case[0].slug() != "fake":
+        pytest.skip("the worker watches this machine, which other tests may keep busy")
+
+    case[0].check_quiet()
+
+
+def test_its_runtime_version_and_options_are_words(case: Case) -> None:
+    device, backend = case
+
+    assert re.fullmatch(r"\S+", device.runtime_version(backend))
+    assert all(re.fullmatch(r"[\w.-]+", word) for pair in device.options() for word in pair)
+
+
+def test_its_choice_of_cores_is_valid_in_a_target(case: Case) -> None:
+    device, _ = case
+
+    assert re.fullmatch(r"(\d+(,\d+)*)?", device.choose_cores(1, None))
+    assert device.choose_cores(1, "0") == "0"
+
+
+def test_its_outputs_equal_those_of_the_backend(case: Case) -> None:
+    device, backend = case
+    model = random_model(NETWORK[:1], seed=1)
+    images = random_images((1, *model.input_shape), seed=2)
+    here = target(device, backend)
+
+    result = device.infer(backend.serialise(model), images, backend, here)
+
+    expected = backend.load(model, here).infer(images)
+    assert result.shape == expected.shape
+    np.testing.assert_allclose(result, expected, atol=1e-4)
+
+
+def test_energy_is_measured_or_a_reason_is_given(case: Case) -> None:
+    device, backend = case
+    if not isinstance(device, EnergyDevice):
+        pytest.skip(f"{device.address} does not measure energy, which is optional")
+    source = device.energy_source()
+    work = WORK[-2:]
+
+    results = list(
+        device.measure_energy(work, backend, target(device, backend), EnergyPlan(least_s=0.01))
+    )
+
+    assert bool(source.name) != bool(source.reason)
+    assert sorted(reading.place for reading in results) == [0, 1]
+    for reading in results:
+        assert json.loads(json.dumps(asdict(reading))) == asdict(reading)
+        assert reading.inferences > 0
+        assert 0 < reading.busy_s <= reading.window_s
+        assert reading.joules is None or (source.name and reading.joules > 0)
+
+
+def test_it_can_be_closed_twice_and_then_used(case: Case) -> None:
+    device, _ = case
+    device.close()
+    device.close()
+
+    assert len(rounds(case)) == PLAN.rounds
