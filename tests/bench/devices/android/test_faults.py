@@ -13,7 +13,7 @@ from tests.pocket_phone.phone import PocketPhone
 from tests.support.phone_faults import answer, survive_on_phone
 from tests.support.sweep_faults import Clock
 
-COUNT = int(os.environ.get("OFABENCH_PHONE_FAULTS", "25"))  # CI makes them 200 too
+COUNT = int(os.environ.get("OFABENCH_PHONE_FAULTS", "25"))  # `make nightly` makes 200
 # A load takes ten seconds on the emulated phone, in place of a tenth of one.
 REAL_COUNT = int(os.environ.get("OFABENCH_REAL_PHONE_FAULTS", "2"))
 
