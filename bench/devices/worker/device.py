@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from bench.devices.cuda.options import CudaOptions
@@ -170,7 +170,8 @@ class WorkerDevice:
     def energy_source(self) -> EnergySource:
         """Return the sensor there, or the reason why there is none."""
         source: EnergySource = self._ask("energy_source")
-        return source
+        reason = source.reason and f"{self.address}: {source.reason}"
+        return replace(source, reason=reason)
 
     def measure_energy(
         self, work: Sequence[Workload], backend: Backend, target: Target, plan: EnergyPlan
