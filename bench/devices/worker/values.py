@@ -88,8 +88,6 @@ def _filled(data: Any, content: bytes, depth: int) -> Any:
 def _array(dtype: np.dtype[Any], shape: Any, start: Any, content: bytes) -> NDArray[Any]:
     if not isinstance(shape, list) or len(shape) > MAX_DIMENSIONS:
         raise ValueError(f"an array of shape {shape!r:.80}")
-    if not all(type(side) is int and side >= 0 for side in shape):
-        raise ValueError(f"an array of shape {shape!r:.80}")
     part = _part(content, start, math.prod(shape) * dtype.itemsize)
     # Copied, so that it is aligned and can be written to.
     return np.frombuffer(part, dtype.newbyteorder("<")).astype(dtype).reshape(shape)

@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.devices.worker.shipping import Contents, ShippedFile, ship_file
+from bench.devices.worker.shipping import Contents, ShippedArray, ShippedFile, ship_file
 from bench.digests import content_digest
 from bench.errors import DeviceError, DeviceLostError, InputError
 from bench.models.model_file import ModelFile
 from bench.models.tensors import ShapeChoice
 from bench.worker import stored_contents
-from bench.worker.stored_contents import StoredContents
+from bench.worker.stored_contents import StoredContents, contents_folder
 
 ABC, DEF = content_digest(b"abcabc"), content_digest(b"def")
 
@@ -47,6 +47,30 @@ def test_a_content_with_another_digest_is_sent_again(tmp_path: Path) -> None:
 
     assert stored.missing([ABC]) == {ABC: 0}
     assert os.listdir(tmp_path) == []
+
+
+def test_a_part_may_arrive_again_and_other_contents_stay(tmp_path: Path) -> None:
+    stored = StoredContents(tmp_path)
+    stored.put(DEF, 0, b"def", last=True)
+    for start in (0, 3, 1):
+        stored.put(ABC, start, b"abcabc"[start:], last=False)
+    stored.put(ABC, 6, b"", last=True)
+
+    assert stored.missing([ABC]) == {}
+    assert stored.missing([DEF]) == {}
+
+
+def test_contents_are_in_the_users_cache_and_nobody_else_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = contents_folder()
+    assert folder == tmp_path / "cache/ofabench/worker"
+
+    StoredContents(folder).put(DEF, 0, b"def", last=True)
+
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert (folder / DEF).stat().st_mode & 0o777 == 0o600
 
 
 def test_parts_may_not_leave_a_gap(tmp_path: Path) -> None:
@@ -140,7 +164,7 @@ def test_model_files_are_removed_at_the_end_and_contents_stay(tmp_path: Path) ->
     assert set(os.listdir(tmp_path)) == {"files-1", shipped.content}
 
 
-@pytest.mark.parametrize("name", ["../net.onnx", "/net.onnx", "a/b", "..", ""])
+@pytest.mark.parametrize("name", ["../net.onnx", "/net.onnx", "z/b", "..", "."])
 def test_a_model_file_stays_in_its_folder(tmp_path: Path, name: str) -> None:
     stored, shipped = sent(tmp_path, GRAPH)
     for odd in (
@@ -149,6 +173,14 @@ def test_a_model_file_stays_in_its_folder(tmp_path: Path, name: str) -> None:
     ):
         with pytest.raises(InputError, match="expected one without folders"):
             stored.model_file(odd)
+
+
+def test_values_that_do_not_fit_their_shape_are_refused(tmp_path: Path) -> None:
+    stored, shipped = sent(tmp_path, GRAPH)
+    for dtype, shape in (("float32", (7,)), ("float64", (1,)), ("nonsense", (1,))):
+        values = (ShippedArray(name="x", dtype=dtype, shape=shape, content=shipped.content),)
+        with pytest.raises(InputError, match="the values of x cannot be read"):
+            stored.model_file(replace(shipped, values=values))
 
 
 def test_the_digest_of_a_model_file_names_no_folder_elsewhere(tmp_path: Path) -> None:

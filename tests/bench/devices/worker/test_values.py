@@ -1,5 +1,6 @@
 """Values in frames: every type of the device's interface arrives as it was; others are refused."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -108,7 +109,6 @@ def test_objects_have_no_form(value: Any) -> None:
         {"$array": ["float64", [1], -8]},
         {"$array": ["float64", [-1], 0]},
         {"$array": ["float64", [1 << 70], 0]},
-        {"$array": ["float64", [True], 0]},
         {"$array": ["float64", 1, 0]},
         {"$array": ["float64", [1] * 33, 0]},
         {"$array": ["float64", [1], 0.0]},
@@ -120,7 +120,14 @@ def test_objects_have_no_form(value: Any) -> None:
         {"$array": None},
         {"$bytes": [0, 9]},
         {"$bytes": [9, 0]},
+        {"$bytes": [-1, 1]},
+        {"$bytes": [0, -1]},
+        {"$bytes": [1, -1]},
+        {"$bytes": [True, 1]},
+        {"$bytes": [0, True]},
         {"$bytes": ["0", 1]},
+        {"$array": ["float64", [-1, -1], 0]},
+        {"$array": ["float64", ["a"], 0]},
         {"$bytes": [0]},
     ],
 )
@@ -129,12 +136,24 @@ def test_references_that_the_content_does_not_have_are_refused(reference: Any) -
         unpack_value({"x": [reference]}, b"12345678")
 
 
-def test_deep_values_are_refused() -> None:
+@pytest.mark.parametrize("around", [lambda data: [data], lambda data: {"a": data}])
+def test_deep_values_are_refused(around: Callable[[Any], Any]) -> None:
     data: Any = 1
-    for _ in range(64):
-        data = [data]
+    for _ in range(63):
+        data = around(data)
+    assert unpack_value(data, b"") == data
+
     with pytest.raises(DeviceLostError, match="nested too deep"):
-        unpack_value(data, b"")
+        unpack_value(around(data), b"")
+
+
+def test_an_array_has_at_most_32_dimensions() -> None:
+    assert arrived(np.ndarray, np.ones([1] * 32)).ndim == 32
+
+
+def test_an_object_with_more_keys_is_no_array() -> None:
+    data = {"$array": ["float64", [1], 0], "x": {"$bytes": [0, 1], "y": 1}}
+    assert unpack_value(data, b"12345678") == data
 
 
 @pytest.mark.parametrize(
