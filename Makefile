@@ -22,7 +22,7 @@ GPU_MINUTES ?= 10
 
 NIGHTLY := faults peers fuzz perf experiments mutations
 
-.PHONY: demo test docs fuzz phone-target perf gpu-session mutate lint types clean nightly $(NIGHTLY:%=nightly-%)
+.PHONY: demo test docs notebooks fuzz phone-target perf gpu-session mutate lint types clean nightly $(NIGHTLY:%=nightly-%)
 
 demo: $(READY)
 	$(BIN)/ofabench quickstart --out runs/quickstart
@@ -34,6 +34,10 @@ test: $(READY)
 docs: $(READY)
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 	$(BIN)/python -m docs.site.links build/site
+
+# Their outputs are kept: commit what changes.
+notebooks: $(READY)
+	$(BIN)/python -m tests.notebooks
 
 phone-target: $(READY)
 	@$(BIN)/python -m tests.phone_target.build

@@ -33,6 +33,7 @@ SHIPPED = (
     "docs/images/search-dark.svg",
     "docs/results/demo.md",
     "examples/measure_cpu.py",
+    "examples/notebooks/measure.ipynb",
     "experiments/readme_picture.py",
     "mkdocs.yml",
     "pyproject.toml",

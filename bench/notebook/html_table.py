@@ -66,7 +66,7 @@ def frame_html(summary: object, frame: "pd.DataFrame") -> str:
     table = frame.to_html(
         max_rows=MOST_ROWS, max_cols=MOST_COLUMNS, float_format="{:.4g}".format, border=0
     )
-    return f"{_lines([str(summary)])}{table}"
+    return f"{_lines(str(summary).splitlines())}{table}"
 
 
 def _cells(tag: str, cells: Sequence[str], styles: Sequence[str]) -> str:

@@ -200,12 +200,22 @@ def _finish_axis(axes: Axes, figure: go.Figure, name: str) -> None:
         axis.set_ticks(list(layout.tickvals), labels=list(layout.ticktext))
         axis.set_minor_formatter(NullFormatter())
     elif layout.nticks and layout.type != "log":
-        axis.set_major_locator(MaxNLocator(layout.nticks))
+        axis.set_major_locator(MaxNLocator(layout.nticks, steps=[1, 2, 5, 10]))
     if layout.tickformat:
-        form = str(layout.tickformat)
+        form = _exact(str(layout.tickformat), axis.get_majorticklocs().tolist())
         axis.set_major_formatter(FuncFormatter(lambda value, _: format(value, form)))
     if layout.rangemode == "tozero":
         (axes.set_xlim if name[0] == "x" else axes.set_ylim)(0, None)
+
+
+def _exact(form: str, ticks: Sequence[float]) -> str:
+    """A format of shares, such as `+.0%`, with the decimals that ticks need to be exact."""
+    sign, _, decimals = form.removesuffix("%").rpartition(".")
+    for count in range(int(decimals), 4):
+        exact = f"{sign}.{count}%"
+        if all(abs(float(format(tick, exact)[:-1]) / 100 - tick) < 1e-7 for tick in ticks):
+            return exact
+    return form
 
 
 def _axis(figure: go.Figure, name: str) -> Any:

@@ -2,12 +2,17 @@
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
-FOLDER = Path("examples")
+FOLDER = Path("examples/notebooks")
 SECTION = "notebooks"  # folder of the pages in the site
+_PLOT = re.compile(r"Plot\('(?P<title>.*)'\)")
+_STYLE = re.compile(r"<style.*?</style>", re.S)
+_BLANK = re.compile(r"\n\s*\n")
 # Of the kinds in which an output is kept, the first that it has is displayed.
 _PICTURES = ("image/svg+xml", "image/png")
 
@@ -44,11 +49,19 @@ def _output(output: Mapping[str, Any]) -> str:
     kept = {kind: _joined(value) for kind, value in output["data"].items()}
     for kind in _PICTURES:
         if kind in kept:
-            picture = _base64(kind, kept[kind])
-            return f'<img class="output" alt="" src="data:{kind};base64,{picture}">'
+            picture, title = _base64(kind, kept[kind]), _title(kept)
+            return f'<img class="output" alt="{title}" src="data:{kind};base64,{picture}">'
     if "text/html" in kept:
-        return f'<div class="output">\n{kept["text/html"]}\n</div>'
+        # A blank line would end the block; the style is pandas' own.
+        html = _BLANK.sub("\n", _STYLE.sub("", kept["text/html"]).strip())
+        return f'<div class="output">\n{html}\n</div>'
     return _fenced("text", kept.get("text/plain", ""))
+
+
+def _title(kept: Mapping[str, str]) -> str:
+    """What a chart shows, in words: `Plot` is printed with its title; "" of another picture."""
+    match = _PLOT.fullmatch(kept.get("text/plain", ""))
+    return escape(match["title"]) if match else ""
 
 
 def _base64(kind: str, value: str) -> str:

@@ -18,6 +18,7 @@ ROOT_PAGES = {
 }
 _SOURCES = {uri: path for path, uri in ROOT_PAGES.items() if path != "README.md"}
 _SOURCES |= {uri: str(path) for uri, path in notebook_pages().items()}
+_PAGES = ROOT_PAGES | {str(path): uri for uri, path in notebook_pages().items()}
 _LINK = re.compile(
     r"(?P<before>\]\(|(?:src|srcset|href)=\")(?P<path>[^)\s\"#:]+)(?P<rest>[)\s\"#])"
 )
@@ -50,7 +51,7 @@ def _rewritten(markdown: str, uri: str, source: str) -> str:
 
     def link(match: re.Match[str]) -> str:
         path = os.path.normpath(os.path.join(os.path.dirname(source), match["path"]))
-        target = ROOT_PAGES.get(path) or path.removeprefix("docs/")
+        target = _PAGES.get(path) or path.removeprefix("docs/")
         return match["before"] + os.path.relpath(target, os.path.dirname(uri)) + match["rest"]
 
     return _LINK.sub(link, markdown)

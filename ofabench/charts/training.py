@@ -46,8 +46,9 @@ def curves_figure(curves: TrainingCurves) -> go.Figure:
         return figures[0]
     figures.append(validation_figure(curves.validation))
     panels = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08)
-    for row, figure in enumerate(figures, start=1):
-        panels.add_traces(figure.data, rows=row, cols=1)
+    for row, (what, figure) in enumerate(zip(("loss", "accuracy"), figures, strict=True), start=1):
+        for trace in figure.data:
+            panels.add_trace(trace.update(name=f"{what}: {trace.name}"), row=row, col=1)
     finish(panels, "steps", "loss")
     panels.update_xaxes(title_text=None, row=1, col=1)
     panels.update_yaxes(title_text="accuracy", tickformat=".0%", nticks=7, row=2, col=1)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.notebook.html_table import lines_html
 from bench.protocol.backend import Backend
 from ofabench.options.export import ExportOptions
 from ofabench.workflows.export.card_text import card_lines
@@ -49,6 +50,9 @@ class ExportedModel:
         line = json.dumps({"space": self.card.space, **self.card.arch.to_json()})
         where = "not written" if self.path is None else f"written to {self.path}, with its card"
         return "\n".join([line, f"  {where}", *card_lines(self.card, self.no_accuracy_reason)])
+
+    def _repr_html_(self) -> str:
+        return lines_html(repr(self).splitlines())
 
 
 def check_form(options: ExportOptions) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from bench.errors import FileError, InputError
+from bench.notebook.html_table import frame_html
 from latency_models.tables.networks import NetworksTable
 from latency_models.tables.storage import origin
 from ofabench.options.accuracy import DRAWN, EvaluationOptions
@@ -75,8 +76,7 @@ class MeasuredAccuracies:
         )
 
     def _repr_html_(self) -> str:
-        html: str = self.frame._repr_html_()  # type: ignore[operator]  # of pandas, for notebooks
-        return html
+        return frame_html(repr(self), self.frame)
 
 
 def check_folder(out: Path) -> None:

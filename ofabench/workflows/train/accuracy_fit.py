@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.errors import FileError, InputError
+from bench.notebook.html_table import lines_html
 from latency_models.tables.columns import finite_numbers, numbers_of
 from latency_models.tables.networks import NetworksTable
 from ofabench.options.accuracy import AccuracyOptions
@@ -54,6 +55,9 @@ class FittedAccuracies:
     def __repr__(self) -> str:
         """The compared kinds, the fitted one, and its errors."""
         return "\n".join(_lines(self.predictor, self.compared))
+
+    def _repr_html_(self) -> str:
+        return lines_html(repr(self).splitlines())
 
 
 def fit_accuracy(

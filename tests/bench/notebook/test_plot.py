@@ -14,7 +14,7 @@ from plotly.subplots import make_subplots
 
 from bench.charts.look import COLOURS, finish
 from bench.errors import FileError, MissingRuntimeError
-from bench.notebook.picture import _drawn
+from bench.notebook.picture import _drawn, _exact
 from bench.notebook.plot import PLOTLY, Plot, check_charts
 
 WRITTEN = ["1", "2", "5", "10", "20", "50", "100"]
@@ -82,6 +82,19 @@ def test_bars_are_stacked_lines_stand_at_limits_and_panels_share_their_axis() ->
     assert upper.get_xlim() == lower.get_xlim()
     assert "+20%" in [text.get_text() for text in lower.get_yticklabels()]
     assert upper.get_position().y0 > lower.get_position().y1
+
+
+@pytest.mark.parametrize(
+    ("ticks", "form"),
+    [
+        ([0.1, 0.2], "+.0%"),
+        ([0.92, 0.925, 0.93], "+.1%"),
+        ([0.1, 0.10025], "+.3%"),
+        ([1 / 3], "+.0%"),
+    ],
+)
+def test_shares_on_an_axis_are_written_exactly(ticks: list[float], form: str) -> None:
+    assert _exact("+.0%", ticks) == form
 
 
 def test_a_notebook_gets_the_figure_and_a_picture_whose_bytes_do_not_change() -> None:
