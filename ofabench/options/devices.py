@@ -15,7 +15,7 @@ class DevicesOptions(Options):
     """Devices to list."""
 
     device: str | None = option(
-        None, metavar="D", help="only this device, with its facts, e.g. adb:SERIAL"
+        None, metavar="D", help="only this device, with its facts, e.g. adb:SERIAL or ssh:USER@HOST"
     )
     ssh: SshOptions = nested(SshOptions, group="boards and servers (ssh:...)")
 

@@ -40,7 +40,7 @@ class SelfCheckRequest(Options):
     backend: str | None = option(
         None,
         metavar="B",
-        help="runtime (default: onnx on the CPU, torch on GPUs, tflite on phones)",
+        help="runtime (default: onnx on the CPU, torch on GPUs, tflite on phones and boards)",
     )
     check_options: SelfCheckOptions = nested(SelfCheckOptions)
     space: str = option(

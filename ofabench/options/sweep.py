@@ -41,7 +41,8 @@ class SweepOptions(Options):
     cores: str | None = option(
         None,
         metavar="0,1",
-        help="CPU cores to run on, or any; on phones also big (default), little, all or a hex mask",
+        help="CPU cores to run on, or any; on phones and boards also big (default), "
+        "little, all or a hex mask",
     )
     batch: int = option(1, minimum=1, metavar="N", help="images per inference ({default})")
     resolutions: tuple[int, ...] | None = option(

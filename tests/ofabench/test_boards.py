@@ -69,6 +69,26 @@ def test_contents_of_workers_are_removed_with_their_size(board: SshServer) -> No
     assert not contents.parent.exists()
 
 
+def test_the_list_of_devices_says_how_boards_are_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert cli.main(["devices"]) == 0
+
+    assert "ssh:USER@HOST  boards and servers are not listed" in capsys.readouterr().out
+
+
+def test_a_board_is_described_on_request(
+    board: SshServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["devices", *at(board), "--json"]) == 0
+
+    (result,) = json.loads(capsys.readouterr().out)
+    assert (result["address"], result["state"]) == (str(board.address), "ready")
+    assert result["backends"]["onnx"] is None
+    assert result["backends"]["tflite"].startswith("litert-")
+    assert result["facts"]["machine"] == "x86_64"
+
+
 def test_nothing_is_cleaned_where_nothing_is_left() -> None:
     with pytest.raises(InputError, match="expected ssh:USER@HOST or adb:SERIAL"):
         ob.clean_remote("cpu")

@@ -35,6 +35,8 @@ def run(options: DevicesCommand) -> int:
         for name, value in device.facts.items():
             print(f"  {name:<30} {'-' if value is None else value}")
         _show_published(device.facts.get("model"))
+    if address is None:
+        print("ssh:USER@HOST  boards and servers are not listed: any host that `ssh` reaches")
     return 0
 
 
