@@ -29,14 +29,15 @@ from bench.devices.ssh.device import SshDevice
 from bench.devices.ssh.opening import open_ssh
 from bench.devices.ssh.options import SshOptions
 from bench.devices.worker.device import WorkerDevice
-from bench.errors import MissingRuntimeError
+from bench.errors import MissingRuntimeError, OfabenchError
 from bench.protocol.backend import Backend
 from bench.protocol.device import Device, ReplicatePlan, RoundResult, Workload
 from bench.protocol.energy import EnergyDevice, EnergyPlan
 from bench.protocol.target import Target
 from tests.pocket_phone.phone import DaemonOptions, PocketPhone
+from tests.ssh_target.machine import MachineOptions
 from tests.support.fake_gpu import fake_gpu
-from tests.support.ssh_server import NoServerError, SshServer
+from tests.support.ssh_server import NoServerError, ServerOptions, SshServer
 from tests.support.worker_process import LocalHost, local_worker, python_script
 
 Case = tuple[Device, Backend]
@@ -115,6 +116,20 @@ def ssh_python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
 
 
 @pytest.fixture(scope="module")
+def aarch64_board(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Case]:
+    """A machine over SSH that runs the aarch64 runner through qemu."""
+    options = ServerOptions(machine=MachineOptions(emulated=True))
+    try:
+        with SshServer(tmp_path_factory.mktemp("ssh") / "server", options) as server:
+            device = SshDevice(str(server.address), SshOptions(ssh_config=server.config))
+            with closing(device):
+                device.board.bundle()
+                yield device, get_backend("tflite")
+    except (NoServerError, OfabenchError) as why:
+        pytest.skip(f"no aarch64 board over SSH: {why}")
+
+
+@pytest.fixture(scope="module")
 def worker_on_cpu() -> Iterator[Case]:
     """This machine's processor through a worker process, in place of another machine's."""
     with closing(local_worker(LocalHost(), "cpu")) as device:
@@ -132,6 +147,7 @@ THROUGH_OTHERS = {
     "worker on cpu": "worker_on_cpu",
     "worker on fake": "worker_on_fake",
     "ssh": "ssh_board",
+    "ssh aarch64": "aarch64_board",
     "ssh with python": "ssh_python",
 }
 
