@@ -4,6 +4,7 @@ import math
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bench.power.sensor import EnergySensor, SensorReading
 
@@ -74,8 +75,7 @@ def _window(readings: list[SensorReading], update_s: float | None) -> Window:
         return Window(seconds=seconds, joules=None, uncertainty_j=None)
     watts = [reading.watts for reading in readings if reading.watts is not None]
     if watts:
-        enough = len(watts) >= LEAST_READINGS
-        error_w = statistics.stdev(watts) / math.sqrt(len(watts)) if enough else math.inf
+        error_w = _sampling_error(watts)
         return Window(seconds=seconds, joules=joules, uncertainty_j=min(joules, seconds * error_w))
     seen_s = seconds / (last.updates - first.updates)
     update_s = seen_s if update_s is None else min(seen_s, update_s)
@@ -86,3 +86,11 @@ def _window(readings: list[SensorReading], update_s: float | None) -> Window:
         uncertainty_j=joules * min(1.0, update_s / seconds),
         update_s=update_s,
     )
+
+
+def _sampling_error(watts: list[float]) -> float:
+    """Return the standard error of a mean power, with half the smallest step between its values."""
+    if len(watts) < LEAST_READINGS:
+        return math.inf
+    steps = [second - first for first, second in pairwise(sorted(set(watts)))]
+    return math.hypot(statistics.stdev(watts) / math.sqrt(len(watts)), min(steps, default=0.0) / 2)

@@ -1,5 +1,7 @@
 """Energy and peak memory of a sweep's workloads, measured after its latencies."""
 
+from contextlib import closing
+
 from bench.devices.device_lock import measuring
 from bench.errors import DeviceError, DeviceLostError, InterruptedSweepError
 from bench.protocol.backend import Backend
@@ -85,17 +87,31 @@ def _measure_replicate(  # noqa: PLR0913, PLR0917
     progress: Progress,
     least_s: float,
 ) -> None:
+    """Measure the missing workloads of a replicate; again those that a broken connection left."""
     plan = EnergyPlan(least_s=least_s, seed=store.plan.replicate_plan(NO_GROUP, number).seed)
     tries = 0
     while work := _missing(store, number, source):
         try:
-            for reading in device.measure_energy(work, backend, store.target, plan):
-                stored = StoredReading(number=number, source=source.name, reading=reading)
-                store.add_energy(work[reading.place], stored)
-                progress.advance(1, f"replicate {number + 1} of {store.plan.replicates}")
+            run = device.measure_energy(work, backend, store.target, plan)
+            with closing(run) as readings:
+                for reading in readings:
+                    if reading.place >= len(work):
+                        raise DeviceError(_wrong(len(work)))
+                    stored = StoredReading(number=number, source=source.name, reading=reading)
+                    store.add_energy(work[reading.place], stored)
+                    progress.advance(1, f"replicate {number + 1} of {store.plan.replicates}")
+            if _missing(store, number, source):
+                raise DeviceError(_wrong(len(work)))
         except DeviceLostError as error:
             tries += 1
             if tries == TRIES:
                 raise DeviceError(
                     f"energy of replicate {number + 1} failed {tries} times, the last time: {error}"
                 ) from error
+
+
+def _wrong(workloads: int) -> str:
+    return (
+        f"the device did not give one reading of energy for each of {workloads} workloads; correct "
+        "its measure_energy, or leave --energy out"
+    )

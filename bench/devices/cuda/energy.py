@@ -1,11 +1,18 @@
-"""Energy of a GPU: the driver's total where it counts one, else its power, sampled."""
+"""Energy of a GPU: the driver's total where it counts one, else its power, sampled.
+
+A Jetson's driver reports neither; the sensors of its board cover the GPU too.
+"""
+
+from pathlib import Path
 
 from bench.devices.cuda.gpu_state import GpuState
+from bench.errors import DeviceError
+from bench.power.boards import board_sensor
 from bench.power.sensor import Clock, CounterSensor, EnergySensor, SampledPower
 
 # The driver updates both figures some ten to fifty times a second.
 PERIOD_S = 0.02
-NONE = "the driver of this GPU reports neither energy nor power"
+NONE = "the driver of this GPU reports neither energy nor power, and no sensor of a board is here"
 
 
 class _Total:
@@ -24,15 +31,15 @@ class _Total:
         self.total_uj = round((joules - self._first_j) * 1e6)
 
 
-def gpu_sensor(gpu: GpuState, clock: Clock) -> EnergySensor | None:
-    """Return the sensor of a GPU; None if its driver reports neither energy nor power."""
+def gpu_sensor(gpu: GpuState, clock: Clock, root: Path = Path("/")) -> EnergySensor | None:
+    """Return the sensor of a GPU, else that of the board at `root`; None without either."""
     first_j = gpu.energy_j()
     if first_j is not None:
         return CounterSensor(
             "nvml total energy (GPU)", [_Total(gpu, first_j)], clock, period_s=PERIOD_S
         )
     if gpu.moment().power_w is None:
-        return None
+        return _board(root, clock)
 
     def watts() -> float:
         power_w = gpu.moment().power_w
@@ -41,3 +48,10 @@ def gpu_sensor(gpu: GpuState, clock: Clock) -> EnergySensor | None:
         return power_w
 
     return SampledPower("nvml power (GPU), sampled", [watts], clock, period_s=PERIOD_S)
+
+
+def _board(root: Path, clock: Clock) -> EnergySensor | None:
+    try:
+        return board_sensor(root, clock)
+    except DeviceError:  # the reason to state is that of the GPU's driver
+        return None

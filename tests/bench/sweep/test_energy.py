@@ -149,3 +149,24 @@ def test_a_damaged_reading_is_found(path: Path) -> None:
         pytest.raises(FileError, match="an energy reading is not what was written"),
     ):
         store.energies()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrongDevice(FakeDevice):
+    """A fake device whose readings are of these places."""
+
+    places: tuple[int, ...] = ()
+
+    def measure_energy(
+        self, work: Sequence[Workload], backend: Backend, target: Target, plan: EnergyPlan
+    ) -> Generator[EnergyReading]:
+        for place in self.places:
+            yield EnergyReading(place=place, inferences=1, window_s=1.0, busy_s=1.0)
+
+
+@pytest.mark.parametrize("places", [(), (0, 1), (3,)])
+def test_a_device_that_leaves_workloads_out_is_an_error(
+    path: Path, places: tuple[int, ...]
+) -> None:
+    with pytest.raises(DeviceError, match="one reading of energy for each of 3 workloads"):
+        measure(path, WrongDevice(places=places))

@@ -1,6 +1,7 @@
 """Energy of a simulated GPU: the driver's total, sampled power, and neither."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from bench.protocol.target import Target
 from bench.timing.energy import Energy
 from tests.support.fake_gpu import FakeGpu, fake_gpu
 from tests.support.fake_nvml import CALM, FakeGpuState
+from tests.support.fake_sensors import SensorMachine
 
 BLOCK = BlockSpec(kind="avg_pool", in_size=8, in_channels=8, out_channels=8)
 IDLE_W, KERNEL_UJ = 50.0, 3000.0
@@ -86,3 +88,16 @@ def test_a_total_that_ends_is_an_error() -> None:
 
     with pytest.raises(DeviceError, match="no longer counts"):
         sensor.read()
+
+
+def test_a_board_with_a_gpu_is_measured_by_its_supply(tmp_path: Path) -> None:
+    machine = SensorMachine(tmp_path)
+    machine.add_hwmon(0, "ina3221", in1_label="VDD_IN", in1_input=5_000, curr1_input=2_000)
+    silent = FakeGpuState(at=lambda _: replace(CALM, power_w=None))
+
+    sensor = gpu_sensor(silent, machine.clock, tmp_path)
+
+    assert sensor is not None
+    assert (sensor.name, sensor.read().watts) == ("ina3221 (VDD_IN)", 10.0)
+    (tmp_path / "sys/class/hwmon/hwmon0/in1_input").write_text("off")
+    assert gpu_sensor(silent, machine.clock, tmp_path) is None
