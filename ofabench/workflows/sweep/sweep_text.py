@@ -33,7 +33,7 @@ def sweep_facts(summary: SweepSummary) -> Iterator[tuple[str, str]]:
         total = summary.blocks + summary.networks
         yield (
             "energy",
-            f"of {summary.energies} of {total} above the sensor's resolution, by "
+            f"{summary.energies} of {total} above the sensor's resolution, by "
             f"{summary.energy_source}",
         )
     elif summary.energy_reason:
