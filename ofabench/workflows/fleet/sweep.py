@@ -8,6 +8,7 @@ from typing import Any
 from bench.errors import DeviceError, InputError
 from bench.sweep.store import SweepStore
 from bench.sweep.summary import SweepSummary, summarise
+from bench.timing.plan import SweepPlan
 from ofabench.options.device import DeviceOptions
 from ofabench.options.fleet import FleetMember
 from ofabench.options.sweep import SweepOptions, SweepRequest
@@ -106,6 +107,8 @@ def sweep_fleet_request(
     check_common_device(request.device)
     fleet = fleet_of(fleet)
     requests = {member.name: member_request(member, request) for member in fleet}
+    # Raises for a wrong space or file of networks, before anything is made.
+    plan = plan_of(request.sweep, SearchSpace.load(request.space))
     made_folder(request.out)
 
     def work(run: MemberRun) -> Mapping[str, Any]:
@@ -113,7 +116,7 @@ def sweep_fleet_request(
         try:
             result: Mapping[str, Any] = run.measure(sweep_part, own)
         except DeviceError:
-            summary = _finished(own)
+            summary = _finished(own, plan)
             if summary is None:
                 raise
             return summary.to_json()
@@ -134,7 +137,7 @@ def sweep_fleet_request(
     )
 
 
-def _finished(request: SweepRequest) -> SweepSummary | None:
+def _finished(request: SweepRequest, plan: SweepPlan) -> SweepSummary | None:
     """Return the summary of a complete sweep, which needs its device no more; else None.
 
     When a fleet is continued for the members that went away, the others may be away.
@@ -150,7 +153,7 @@ def _finished(request: SweepRequest) -> SweepSummary | None:
             options.precision,
             options.batch,
         )
-        planned = store.plan == plan_of(options, SearchSpace.load(request.space))
+        planned = store.plan == plan
     settled = not (options.settle and summary.unsettled)
     return summary if same and planned and settled and summary.complete else None
 

@@ -1,10 +1,11 @@
 """`verify` on every member of a fleet: one model file for all, or a folder with one for each."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.errors import FileError
 from ofabench.options.fleet import FleetMember
 from ofabench.options.verify import VerifyRequest
 from ofabench.workflows.deploy.repeated_verification import keep_tries, verify_part
@@ -75,6 +76,7 @@ def verify_fleet(
     check_common_device(request.device, "cpu")
     fleet = fleet_of(fleet)
     requests = {member.name: member_request(member, request) for member in fleet}
+    _check_files(requests.values())
     for folder in (request.out, request.keep):
         if folder is not None:
             made_folder(folder)
@@ -106,6 +108,18 @@ def verify_fleet(
             for member, end in zip(fleet, ends, strict=True)
         )
     )
+
+
+def _check_files(requests: Collection[VerifyRequest]) -> None:
+    """Raise `FileError` for a model, a predictor or a result that is not there."""
+    from supernet.export.model_card import read_exported
+
+    for model in dict.fromkeys(request.model for request in requests):
+        read_exported(model)
+    files = (file for request in requests for file in (request.latency, request.result))
+    for file in files:
+        if file is not None and not file.is_file():
+            raise FileError(f"cannot read {file}: no such file")
 
 
 def _failed(result: Mapping[str, Any]) -> bool:

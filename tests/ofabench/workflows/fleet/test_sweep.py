@@ -195,6 +195,13 @@ def test_options_of_the_file_are_refused_as_arguments(
     assert not out.exists()
 
 
+def test_a_wrong_space_is_an_error_and_makes_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="tinny"):
+        sweep_fleet("tinny", fake_fleet("fake"), out=tmp_path / "out", options=SMALL)
+
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "out").touch()
 

@@ -25,7 +25,8 @@ class Waiting:
     def __init__(self, turns: Turns, of: FleetMember) -> None:
         self.waited_for: list[str] = []
         self.error = ""
-        self._shown, self._begun, self._end = (threading.Event() for _ in range(3))
+        self._shown = threading.Semaphore(0)
+        self._begun, self._end = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, args=(turns, of))
         self._thread.start()
 
@@ -39,11 +40,11 @@ class Waiting:
 
     def _wait(self, names: str) -> None:
         self.waited_for.append(names)
-        self._shown.set()
+        self._shown.release()
 
     def has_to_wait(self) -> list[str]:
-        """Return what it waits for; fails if it does not wait."""
-        assert self._shown.wait(30)
+        """Return what it has waited for, once that has changed; fails if it does not wait."""
+        assert self._shown.acquire(timeout=30)
         assert not self._begun.is_set()
         return self.waited_for
 
@@ -154,6 +155,37 @@ def test_a_member_that_must_be_alone_is_last_at_first_and_then_not_overtaken() -
                 pass
             first.close()
             alone.begins()
+
+
+def test_what_a_member_waits_for_is_shown_whenever_it_changes() -> None:
+    a, b, _ = PHONES
+    here = member("here", "cpu")
+    turns = Turns(fleet_of(a, b, here))
+
+    with ExitStack() as first, ExitStack() as second:
+        first.enter_context(turns.turn(b))
+        with waiting(turns, here) as alone:
+            assert alone.has_to_wait() == ["b"]
+            second.enter_context(turns.turn(a))
+            assert alone.has_to_wait() == ["b", "b, a"]
+            first.close()
+            assert alone.has_to_wait() == ["b", "b, a", "a"]
+            second.close()
+            alone.begins()
+
+
+def test_those_that_wait_for_a_group_count_for_the_later_ones() -> None:
+    a, b, c = (member(name, f"adb:{name}", "hub") for name in "abc")
+    turns = Turns(fleet_of(a, b, c))
+
+    with ExitStack() as first:
+        first.enter_context(turns.turn(a))
+        with waiting(turns, b) as second:
+            assert second.has_to_wait() == ["a"]
+            with pytest.raises(HasToWaitError, match=r"^a, b$"), turns.turn(c, do_not_wait):
+                pass
+            first.close()
+            second.begins()
 
 
 def test_after_a_stop_nobody_begins_and_those_that_wait_are_interrupted() -> None:

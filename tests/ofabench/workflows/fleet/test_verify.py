@@ -105,6 +105,17 @@ def test_a_folder_has_a_model_with_its_card_for_each_member(model: Path) -> None
         member_request(replace(member, name="b"), request)
 
 
+@pytest.mark.parametrize("name", ["model", "latency", "result"])
+def test_a_missing_file_is_an_error_and_makes_no_folder(model: Path, name: str) -> None:
+    out = model.parent / "out"
+    request = VerifyRequest.read({"model": model, "out": out, name: "absent"})
+
+    with pytest.raises(FileError, match="cannot read absent"):
+        verify_fleet(request, fake_fleet("fake"))
+
+    assert not out.exists()
+
+
 def test_threads_and_cores_of_a_member_are_for_files_without_a_predictor(tmp_path: Path) -> None:
     member = FleetMember(
         name="a",
