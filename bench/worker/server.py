@@ -2,7 +2,6 @@
 
 import logging
 import os
-import platform
 import sys
 import threading
 import traceback
@@ -46,8 +45,7 @@ class Server:
 
     def greet(self) -> None:
         """Send the first message, and start to read requests."""
-        python = platform.python_version()
-        self.send(Hello(protocol=PROTOCOL, ofabench=own_version(), python=python, pid=os.getpid()))
+        self.send(Hello(protocol=PROTOCOL, ofabench=own_version()))
         self._link.start()
 
     def answer_all(self, calls: WorkerCalls) -> None:

@@ -5,9 +5,9 @@ takes time in which the processor idles.
 """
 
 import logging
-import subprocess
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import replace
+from subprocess import DEVNULL, PIPE, TimeoutExpired, run
 
 import numpy as np
 
@@ -31,15 +31,15 @@ logger = logging.getLogger(__name__)
 def read_state() -> DeviceState:
     """Return the present state of this machine; what cannot be read is unknown."""
     try:
-        completed = subprocess.run(
+        completed = run(
             ["sh", "-c", state_script()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stdin=DEVNULL,
+            stdout=PIPE,
+            stderr=DEVNULL,
             timeout=READ_S,
             check=False,
         )
-    except (OSError, subprocess.TimeoutExpired):
+    except (OSError, TimeoutExpired):
         return parse_state("")
     return parse_state(completed.stdout.decode(errors="replace"))
 

@@ -62,8 +62,7 @@ class WorkerClient(Closing):
         self._pinged_s = clock_s()
         self._closed = False
         try:
-            self.hello = self._greeted()
-            check_version(self.hello, own_version(), python, where)
+            check_version(self._greeted(), own_version(), python, where)
         except BaseException:
             process.close()
             raise

@@ -131,17 +131,18 @@ class WorkerDevice:
     def check_model_file(self, file: ModelFile) -> tuple[InputSpec, ...]:
         """Return the file's inputs; `InputError` or `FileError` for one that cannot run there.
 
-        The worker loads it; a file that ends the process that loads it ends the worker only.
+        The worker loads it; a file that ends the process that loads it ends the worker only, also
+        in a second try.
         """
         try:
-            inputs: tuple[InputSpec, ...] = self._with_file(file, "check_model_file", tries=1)
+            inputs: tuple[InputSpec, ...] = self._with_file(file, "check_model_file", tries=2)
         except DeviceLostError as error:
             self._ask("slug")  # raises where the machine itself is away
             raise InputError(f"{file.name} ends the process that loads it: {error}") from error
         return inputs
 
     def profile_model_file(self, file: ModelFile, threads: int) -> OperatorProfile:
-        """Return the time of each operator of a model file, as this machine's processor does."""
+        """Return the time of each operator of a model file, as `profile` does for `cpu` there."""
         profile: OperatorProfile = self._with_file(file, "profile_model_file", threads=threads)
         return profile
 

@@ -53,11 +53,6 @@ class FrameReader:
         skipped = self._noise if self._begun else self._noise + self._buffer
         return skipped.decode("utf-8", "replace")
 
-    @property
-    def broken_off(self) -> bool:
-        """Whether the last bytes are an incomplete frame."""
-        return self._begun and bool(self._buffer)
-
     def feed(self, data: bytes) -> list[Frame]:
         """Return the frames that are complete now; `DeviceLostError` for bytes that are none."""
         self._buffer += data

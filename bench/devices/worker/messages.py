@@ -27,8 +27,6 @@ class Hello:
 
     protocol: int
     ofabench: str
-    python: str = ""
-    pid: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

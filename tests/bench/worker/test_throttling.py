@@ -1,6 +1,7 @@
 """Throttling of the worker's own machine: marked in a round's facts, waited for, not guessed."""
 
 from collections.abc import Iterator
+from subprocess import TimeoutExpired
 
 import numpy as np
 import pytest
@@ -22,22 +23,22 @@ def measured(ns: float = 100.0, **facts: float | int | None) -> RoundResult:
 
 
 class Machine:
-    """A machine whose clock advances by a second with each round."""
+    """A machine whose clock advances by `round_s` with each round."""
 
-    def __init__(self, *states: BoardState) -> None:
+    def __init__(self, *states: BoardState, round_s: float = 1.0) -> None:
         self.clock = FakeClock()
-        self._states = list(states)
+        self._states, self._round_s = list(states), round_s
+        self._watch = ThrottlingWatch(self.read, self.clock)
 
     def read(self) -> BoardState:
         return self._states.pop(0) if len(self._states) > 1 else self._states[0]
 
     def rounds(self, *results: RoundResult, cores: str = "0") -> list[RoundResult]:
-        watch = ThrottlingWatch(self.read, self.clock)
-        return list(watch.watched(self._timed(results), WORK, cores))
+        return list(self._watch.watched(self._timed(results), WORK, cores))
 
     def _timed(self, results: tuple[RoundResult, ...]) -> Iterator[RoundResult]:
         for result in results:
-            self.clock.sleep_quietly(1.0)
+            self.clock.sleep_quietly(self._round_s)
             yield result
 
 
@@ -83,11 +84,11 @@ def test_the_clock_of_another_core_does_not_count() -> None:
 def test_what_the_firmware_reports_counts_and_is_read_every_20_s() -> None:
     fine = BoardState(temperatures_c={"cpu": 40.0})
     slow = BoardState(temperatures_c={"cpu": 40.0}, slowed_by=("the firmware throttles",))
-    machine = Machine(fine, slow)
+    machine = Machine(fine, slow, round_s=3.0)
 
-    results = machine.rounds(*[measured()] * 21)
+    results = machine.rounds(*[measured()] * 8)
 
-    assert verdicts(results) == [*[None] * 19, *["the firmware throttles"] * 2]
+    assert verdicts(results) == [*[None] * 6, *["the firmware throttles"] * 2]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +100,41 @@ def test_a_slow_reference_counts_on_a_hot_machine_only(celsius: float, reason: s
     results = machine.rounds(measured(), measured(120.0, temperature_c=celsius))
 
     assert verdicts(results) == [None, reason]
+
+
+def test_of_bursts_of_one_sample_that_one_counts() -> None:
+    machine = Machine(BoardState(temperatures_c={"cpu": 80.0}), BoardState())
+    rounds = [
+        RoundResult(
+            samples_ns=np.array([[ns], [5.0]]),
+            order=np.array([0, 1]),
+            facts={"temperature_c": 90.0},
+        )
+        for ns in (100.0, 120.0)
+    ]
+
+    assert verdicts(machine.rounds(*rounds)) == [None, "the compute reference takes 20% longer"]
+
+
+def test_clocks_are_compared_with_earlier_replicates_on_the_same_cores() -> None:
+    fast, slow = measured(frequency_now_khz=1_800_000), measured(frequency_now_khz=1_500_000)
+    machine = Machine(BoardState(temperatures_c={"cpu": 40.0}))
+    machine.rounds(fast)
+    assert verdicts(machine.rounds(slow)) == ["the clock is 1.50 GHz, it was 1.80 GHz"]
+
+    assert verdicts(machine.rounds(slow, cores="0,1")) == [None]
+
+
+@pytest.mark.parametrize("error", [TimeoutExpired("sh", 30.0), FileNotFoundError("sh")])
+def test_a_state_that_cannot_be_read_is_unknown(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fails(*args: object, **more: object) -> None:
+        raise error
+
+    monkeypatch.setattr("bench.worker.throttling.run", fails)
+
+    assert read_state() == BoardState()
 
 
 def test_where_nothing_is_known_nothing_is_guessed() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bench import errors
+from bench.devices.remote.connection import DeviceFullError
 from bench.devices.worker.frames import Frame, FrameReader
 from bench.devices.worker.messages import (
     Hello,
@@ -24,7 +25,7 @@ from bench.errors import DeviceError, DeviceLostError, OfabenchError, Unrunnable
 @pytest.mark.parametrize(
     "message",
     [
-        Hello(protocol=1, ofabench="1.0", python="3.12.1", pid=5),
+        Hello(protocol=1, ofabench="1.0"),
         Request(number=7, call="slug", arguments={"a": [1, None]}),
         Reply(number=7, kind="result", value={"a": b"x"}),
         Reply(number=7, kind="stopped"),
@@ -93,7 +94,8 @@ def test_an_error_of_another_module_becomes_its_nearest_class_of_the_tree() -> N
     class HotError(DeviceError):
         """Known to one module only."""
 
-    assert type(RemoteError.of(HotError("hot")).error("ssh:pi")) is DeviceError
+    for error in (HotError("hot"), DeviceFullError("full")):
+        assert type(RemoteError.of(error).error("ssh:pi")) is DeviceError
 
 
 def test_a_model_that_cannot_run_keeps_its_place() -> None:
