@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
-from bench.devices.remote.connection import Connection, error_line
+from bench.devices.remote.connection import CommandResult, Connection, error_line
 from bench.devices.remote.facts.cpu_use import CpuUse, parse_busy, quiet_script
 from bench.devices.remote.folder import RemoteFolder
 from bench.devices.remote.machine import ASK_S, CoolingLimits, RemoteMachine
@@ -20,9 +20,12 @@ DEFAULT_FOLDER = "~/.cache/ofabench-remote"
 LEFT_WAIT_S = 20
 START_S = 60.0  # of the runner, under emulation too
 NOT_EXECUTABLE = 126  # the shell's status for a file that may not be executed
-_CLAIM = """\
+# Others on a server cannot read what is measured.
+_MAKE_FOLDER = """\
+umask 077
 mkdir -p "$1" || exit 1
-: > "$1/.writable" && rm -f "$1/.writable" || exit 1
+[ -w "$1" ] || { echo "$1 cannot be written" >&2; exit 1; }"""
+_CLAIM = """
 n=0
 while [ -e "$2" ] && read -r p s <"$2" && [ "$s" != "$3" ] &&
   grep -q runner /proc/$p/cmdline 2>/dev/null
@@ -100,6 +103,9 @@ class Board(RemoteMachine):
 
     def with_bundle(self, connection: Connection) -> int:
         """Make sure that the runner is there and starts; return the bytes sent."""
+        if not self._starts:
+            argv = ["sh", "-c", _MAKE_FOLDER, "ofabench", self.folder.path]
+            self._check_folder(connection.run(argv))
         sent_bytes = super().with_bundle(connection)
         if not self._starts:
             self._check_start(connection)
@@ -110,13 +116,17 @@ class Board(RemoteMachine):
         """Make sure that the folder can be used, and that no other session measures there."""
         folder = self.folder
         places = [folder.path, folder.runner_pid]
-        argv = ["sh", "-c", _CLAIM, "ofabench", *places, self.session, str(LEFT_WAIT_S)]
+        argv = [
+            "sh",
+            "-c",
+            _MAKE_FOLDER + _CLAIM,
+            "ofabench",
+            *places,
+            self.session,
+            str(LEFT_WAIT_S),
+        ]
         claimed = self.ask(lambda connection: connection.run(argv, timeout_s=ASK_S + LEFT_WAIT_S))
-        if claimed.status != 0:
-            raise DeviceError(
-                f"the folder {folder.path} cannot be used: {error_line(claimed.err)}; name another "
-                "by --remote-folder, or make room"
-            )
+        self._check_folder(claimed)
         state, _, process = claimed.text.partition(" ")
         if state == "taken":
             raise DeviceError(
@@ -141,6 +151,14 @@ class Board(RemoteMachine):
         """Close the connection."""
         super().close()
         self._starts = False
+
+    def _check_folder(self, made: CommandResult) -> None:
+        """Raise `DeviceError` where the folder of our files cannot be made or written."""
+        if made.status != 0:
+            raise DeviceError(
+                f"the folder {self.folder.path} cannot be used: {error_line(made.err)}; name "
+                "another by --remote-folder, or make room"
+            )
 
     def _check_start(self, connection: Connection) -> None:
         """Raise `DeviceError` where the runner does not start, with what to do."""

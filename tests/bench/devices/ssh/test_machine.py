@@ -122,6 +122,17 @@ def test_another_session_on_the_same_machine_is_named(
         assert len(measured(second)) == PLAN.rounds
 
 
+@pytest.mark.slow
+def test_only_the_user_can_read_what_is_there(ssh_server: SshServer) -> None:
+    needs_bundle("x86_64")
+    with closing(device_of(ssh_server)) as device:
+        measured(device)
+
+    folder = ssh_server.home / ".cache/ofabench-remote"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.name for path in folder.iterdir()} == {"bundle", "models", "job", "runner.pid"}
+
+
 def test_a_folder_that_cannot_be_made_is_reported(ssh_server: SshServer) -> None:
     with (
         closing(device_of(ssh_server, remote_folder="/proc/ofabench")) as device,
@@ -131,7 +142,7 @@ def test_a_folder_that_cannot_be_made_is_reported(ssh_server: SshServer) -> None
 
 
 def test_another_backend_needs_the_runner_python(ssh_server: SshServer) -> None:
-    with pytest.raises(InputError, match=r"give --backend tflite, or --runner python"):
+    with pytest.raises(InputError, match=r"give --backend tflite, or --remote-python"):
         device_of(ssh_server).runtime_version(get_backend("fake"))
 
 
@@ -139,7 +150,7 @@ def test_another_backend_needs_the_runner_python(ssh_server: SshServer) -> None:
     ("options", "message"),
     [
         ({"runner": "python"}, "needs --remote-python PATH"),
-        ({"remote_python": "/usr/bin/python3"}, "is for --runner python"),
+        ({"remote_python": "python3", "runner": "bundle"}, "for --runner python, the runner is b"),
         ({"remote_folder": "data"}, "expected /PATH or ~/PATH"),
         ({"remote_folder": "/a\nb"}, "expected /PATH or ~/PATH"),
         ({"runner": "mine"}, "expected one of bundle, python, benchmark_model"),
