@@ -105,5 +105,5 @@ def energy_source_of(device: Device) -> EnergySource:
         return device.energy_source()
     return EnergySource(
         reason=f"{device.address} does not report it: phones do not, and boards over SSH only with "
-        "--runner python"
+        "--remote-python"
     )
