@@ -3,8 +3,6 @@
 import sys
 from pathlib import Path
 
-import matplotlib.pyplot as plt
-
 import ofabench as ob
 
 
@@ -22,9 +20,7 @@ def main(folder: Path, address: str = "cpu", backend: str = "onnx") -> ob.Evalua
     predictor.save(folder / "latency.parquet")
 
     evaluation = predictor.evaluate(others.networks())
-    figure, axes = plt.subplots()
-    evaluation.frame.plot.scatter("predicted_ms", "measured_ms", ax=axes)
-    figure.savefig(folder / "latency.png")
+    evaluation.plot().save(folder / "latency.png")
     return evaluation
 
 

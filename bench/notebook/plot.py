@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 PLOTLY = "application/vnd.plotly.v1+json"
+PAGE = ".html"
 PICTURES = (".svg", ".png", ".pdf")
 
 
@@ -21,6 +22,13 @@ def check_charts() -> None:
     """Raise `MissingRuntimeError` where a package that charts need is not installed."""
     check_extra("plotly", "charts need")
     check_extra("matplotlib", "pictures of charts need")
+
+
+def check_name(path: Path) -> None:
+    """Raise `FileError` where a chart cannot be written under this name."""
+    if path.suffix not in (*PICTURES, PAGE):
+        names = ", ".join((*PICTURES, PAGE))
+        raise FileError(f"{path} is not a chart's name: expected one in {names}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,15 +49,13 @@ class Plot:
         `FileError` for another suffix, or where the file cannot be written.
         """
         path = Path(path)
-        if path.suffix == ".html":
+        check_name(path)
+        if path.suffix == PAGE:
             write_text(path, self.figure.to_html(include_plotlyjs=True))
-        elif path.suffix in PICTURES:
-            from bench.notebook.picture import picture
+            return
+        from bench.notebook.picture import picture
 
-            write_bytes(path, picture(self.figure, self.title, path.suffix.removeprefix(".")))
-        else:
-            names = ", ".join((*PICTURES, ".html"))
-            raise FileError(f"{path} is not a chart's name: expected one in {names}")
+        write_bytes(path, picture(self.figure, self.title, path.suffix.removeprefix(".")))
 
     def __repr__(self) -> str:
         return f"Plot({self.title!r})"

@@ -171,6 +171,7 @@ class LatencyTable:
         Blocks without multiplications are left out.
 
         Raises:
+            InputError: no block has multiplications.
             MissingRuntimeError: the extra `report` is not installed.
         """
         from bench.notebook.plot import Plot, check_charts
@@ -178,7 +179,10 @@ class LatencyTable:
         check_charts()
         from bench.charts.latency import latency_against_macs
 
-        figure = latency_against_macs(blocks_with_macs(self.rows, self.specs))
+        rows = blocks_with_macs(self.rows, self.specs)
+        if not (rows["macs"] > 0).any():
+            raise InputError("no block of the table has multiplications to draw its latency over")
+        figure = latency_against_macs(rows)
         return Plot(figure, f"Latency of blocks over MACs, {self.target.key}")
 
     @property

@@ -23,7 +23,8 @@ class EvaluateOptions(Options):
     )
     plot: Path | None = option(
         None,
-        metavar="FILE.png",
-        help="write a plot of predicted against measured (needs matplotlib)",
+        metavar="FILE.svg",
+        help="write a chart of predicted against measured, as .svg, .png, .pdf or .html "
+        "(needs the extra report)",
     )
     json: bool = shared.json()

@@ -8,18 +8,17 @@ from ofabench.options.evaluate import EvaluateOptions
 
 def run(options: EvaluateOptions) -> int:
     """Print the figures as a table or as JSON."""
-    from bench.extras import check_extra
-    from latency_models.evaluation.plot import plot_predictions
+    from bench.notebook.plot import check_charts, check_name
     from ofabench.workflows.latency.predictor import load_predictor
 
     if options.plot is not None:
-        check_extra("matplotlib", "--plot needs")
+        check_charts()
+        check_name(options.plot)
     evaluation = load_predictor(options.predictor).evaluate(
         options.networks, column=options.column, space=options.space
     )
     if options.plot is not None:
-        title = f"{evaluation.column}, {options.space or ''}"
-        plot_predictions(options.plot, evaluation.predicted_ms, evaluation.measured_ms, title)
+        evaluation.plot().save(options.plot)
     print(json.dumps(evaluation.to_dict()) if options.json else evaluation)
     return 0
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.errors import InputError
 from bench.protocol.target import Target
 from ofabench.workflows.latency.evaluation_text import evaluation_html, evaluation_text
 from ofabench.workflows.latency.network_warnings import warn_of_implausible
@@ -59,8 +60,10 @@ class Evaluation:
         """Return a chart of predicted against measured latencies, with the bands of 5 % and 10 %.
 
         Bars are the 95 % intervals of the measurements: no prediction can do better than these.
+        Networks that cannot run on the target, of infinite latency, are left out.
 
         Raises:
+            InputError: no network can run on the target.
             MissingRuntimeError: the extra `report` is not installed.
         """
         from bench.notebook.plot import Plot, check_charts
@@ -68,12 +71,15 @@ class Evaluation:
         check_charts()
         from bench.charts.latency import Pairs, predicted_against_measured
 
+        runs = np.flatnonzero(np.isfinite(self.predicted_ms))
+        if not len(runs):
+            raise InputError(f"no network of the table can run on {self.target.key}")
         pairs = Pairs(
-            measured_ms=self.measured_ms,
-            predicted_ms=self.predicted_ms,
-            words=[f"network {number}" for number in range(len(self))],
-            extrapolated=[0] * len(self),
-            half_width=self.half_width,
+            measured_ms=self.measured_ms[runs],
+            predicted_ms=self.predicted_ms[runs],
+            words=[f"network {number}" for number in runs],
+            extrapolated=[0] * len(runs),
+            half_width=None if self.half_width is None else self.half_width[runs],
         )
         figure = predicted_against_measured({"networks": pairs})
         return Plot(figure, f"Predicted against measured, {self.target.key}")

@@ -181,6 +181,12 @@ def test_plot_is_written(files: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert (tmp_path / "p.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_plot_of_another_kind_is_refused_before_the_evaluation(files: Path, fails: Fails) -> None:
+    both = (files / "p.parquet", "--networks", files / "absent.parquet")
+
+    assert "x.gif is not a chart's name" in fails("evaluate", *both, "--plot", files / "x.gif")
+
+
 def test_plot_without_matplotlib_names_the_extra(
     files: Path, fails: Fails, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,7 +279,9 @@ def test_evaluate_refuses(files: Path, tmp_path: Path, fails: Fails) -> None:
     assert "expected a latency predictor" in fails("evaluate", n, "--networks", n)
     assert "resolution of network 0 is 33" in fails("evaluate", p, "--networks", outside, *tiny)
     assert "nan in row 0" in fails("evaluate", p, "--networks", broken, *tiny)
-    assert "must end in" in fails("evaluate", p, "--networks", n, "--plot", tmp_path / "p.exe")
+    assert "is not a chart's name" in fails(
+        "evaluate", p, "--networks", n, "--plot", tmp_path / "p.exe"
+    )
     assert "cannot write" in fails(
         "evaluate", p, "--networks", n, "--plot", tmp_path / "no" / "p.png"
     )

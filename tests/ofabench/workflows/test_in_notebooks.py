@@ -1,6 +1,8 @@
 """Results in notebooks: the words of their text, escaped, and charts with their values."""
 
+import math
 import re
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -86,6 +88,25 @@ def test_an_evaluation_draws_the_noise_of_what_was_measured(swept: ob.Sweep) -> 
     assert sorted(dots.error_x.array) == pytest.approx(sorted(half_ms))
     for line in str(evaluation).splitlines():
         assert " ".join(line.split()) in " ".join(words(evaluation._repr_html_()))
+
+
+def test_networks_that_cannot_run_are_not_drawn(swept: ob.Sweep) -> None:
+    evaluation = ob.fit(swept.blocks()).evaluate(swept.networks())
+    predicted_ms = evaluation.predicted_ms.copy()
+    predicted_ms[1:] = math.inf
+
+    *_, dots = replace(evaluation, predicted_ms=predicted_ms).plot().figure.data
+
+    assert values(dots) == [(evaluation.measured_ms[0], evaluation.predicted_ms[0])]
+    with pytest.raises(InputError, match="no network of the table can run on fake"):
+        replace(evaluation, predicted_ms=predicted_ms * math.inf).plot()
+
+
+def test_blocks_without_multiplications_have_no_chart() -> None:
+    table = runs.table()
+    rows = table.rows[table.rows["kind"] == "avg_pool"]
+    with pytest.raises(InputError, match="no block of the table has multiplications"):
+        replace(table, rows=rows).plot()
 
 
 def test_a_predictor_marks_what_was_chosen(swept: ob.Sweep) -> None:
