@@ -83,7 +83,7 @@ def _check_address(address: str) -> None:
     from bench.devices.ssh.address import SshAddress
 
     kind = address.partition(":")[0]
-    if kind not in {*PLUGINS.built_in, *PLUGINS.names()}:
+    if kind not in PLUGINS.built_in and kind not in PLUGINS.names():
         others = "".join(f", {name}" for name in PLUGINS.names())
         raise InputError(f"address is {address!r:.80}, expected one of: {KNOWN}{others}")
     if kind == "adb":

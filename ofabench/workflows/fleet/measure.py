@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.notebook.html_table import rows_html
 from bench.protocol.progress import Progress
 from ofabench.options.fleet import FleetMember
 from ofabench.options.measure import MeasureRequest
@@ -56,16 +57,27 @@ class FleetMeasurements(FleetResult):
 
     def lines(self) -> Iterator[str]:
         """Show a row a model and a column a member, in ms; then what failed."""
-        table = self.wide
-        if len(table):
-            filled = table.map(lambda ms: f"{ms:.4g}").where(table.notna(), "-")
-            rows = [("median ms", *map(str, table.columns))]
-            rows += [(str(model), *map(str, cells)) for model, *cells in filled.itertuples()]
+        rows = self._rows()
+        if len(rows) > 1:
             yield from text_table(rows, left={0})
+        yield from self._problem_lines()
+
+    def _rows(self) -> list[tuple[str, ...]]:
+        """Return headings, and cells for each model."""
+        table = self.wide
+        filled = table.map(lambda ms: f"{ms:.4g}").where(table.notna(), "-")
+        cells = [(str(model), *map(str, values)) for model, *values in filled.itertuples()]
+        return [("median ms", *map(str, table.columns)), *cells]
+
+    def _problem_lines(self) -> Iterator[str]:
         for member in self.members:
             for words in _problems(member):
                 yield f"{member.name:<{NAME_COLUMNS}} {words}"
         yield from self.incomplete_lines()
+
+    def _repr_html_(self) -> str:
+        heads, *rows = self._rows()
+        return rows_html(heads, rows, below=self._problem_lines())
 
     def _values(self, member: MemberOutcome) -> dict[str, Any]:
         return {"file": member.path, "measurements": member.result}

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.errors import InterruptedSweepError, OfabenchError
+from bench.notebook.html_table import rows_html
 from ofabench.options.fleet import FleetMember
 
 EXIT_FAILED_CHECK = 1
@@ -108,9 +109,11 @@ class FleetResult:
     def lines(self) -> Iterator[str]:
         """Describe each member in a line, then name those that are incomplete."""
         for member in self.members:
-            done = None if member.result is None else self._words(member, member.result)
-            yield f"{member.name:<{NAME_COLUMNS}} {done or error_words(member)}"
+            yield f"{member.name:<{NAME_COLUMNS}} {self._line(member)}"
         yield from self.incomplete_lines()
+
+    def _line(self, member: MemberOutcome) -> str:
+        return error_words(member) if member.result is None else self._words(member, member.result)
 
     def incomplete_lines(self) -> Iterator[str]:
         """Name the members that are incomplete, in one line or none."""
@@ -121,6 +124,11 @@ class FleetResult:
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
+
+    def _repr_html_(self) -> str:
+        rows = [(member.name, member.member.address, self._line(member)) for member in self.members]
+        heads = ("device", "address", "result")
+        return rows_html(heads, rows, left={0, 1, 2}, below=self.incomplete_lines())
 
     def __repr__(self) -> str:
         done = len(self.members) - len(self.incomplete)

@@ -243,7 +243,7 @@ def test_options_of_a_phone_may_have_units_and_a_table(tmp_path: Path) -> None:
     assert phone.device.phone == expected
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.integers(0, len(TWO)), st.text(max_size=5))
 def test_a_damaged_file_is_a_fleet_or_an_error(tmp_path: Path, place: int, put: str) -> None:
     path = tmp_path / "fleet.toml"

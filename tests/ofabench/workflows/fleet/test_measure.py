@@ -59,6 +59,10 @@ def test_models_are_rows_and_devices_are_columns() -> None:
         "note8            net.onnx NOT MEASURED: no runtime reads it",
         "slow             net.onnx takes 3 ms",
     ]
+    page = result._repr_html_()
+    assert page.count("<tr>") == 3
+    assert "slow (tflite)" in page
+    assert "NOT MEASURED" in page
 
 
 @pytest.mark.slow

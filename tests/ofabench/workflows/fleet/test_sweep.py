@@ -50,6 +50,10 @@ def test_one_that_fails_holds_up_no_other(tmp_path: Path) -> None:
         "b                FAILED: device fake runs only the backend fake, got onnx",
         "incomplete: 1 of 2 (b); the same command continues them",
     ]
+    page = result._repr_html_()
+    assert page.count("<tr>") == 3
+    assert "FAILED: device fake runs only" in page
+    assert "incomplete: 1 of 2" in page
 
 
 @pytest.mark.parametrize("state", ["cut", "cut.kill"])
