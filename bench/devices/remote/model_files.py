@@ -139,8 +139,8 @@ def file_name(content: bytes, suffix: str) -> str:
 
 
 def listed(connection: Connection, folder: RemoteFolder) -> dict[str, int]:
-    """Return sizes in bytes of the model files on the device; incomplete ones are removed."""
-    steps = 'mkdir -p "$1" && cd "$1" || exit 1; rm -f *.part; { stat -c "%s %n" *; } 2>/dev/null'
+    """Return sizes in bytes of the files there; a broken transfer left its beginning as `.part`."""
+    steps = 'mkdir -p "$1" && cd "$1" || exit 1; { stat -c "%s %n" *; } 2>/dev/null'
     argv = ["sh", "-c", f"{steps}; exit 0", "ofabench", folder.models]
     completed = connection.run(argv)
     if completed.status != 0:

@@ -44,6 +44,11 @@ class SshProcess(Closing):
         """Its standard error so far; the last megabyte of it."""
         return _STATUS.sub(b"", bytes(self._err))
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether the client here has ended."""
+        return self._popen.poll() is not None
+
     def read_line(self, timeout_s: float) -> bytes | None:
         """Return the next line of standard output with its end; None if there are no more.
 

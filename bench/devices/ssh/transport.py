@@ -155,7 +155,13 @@ class SshTransport:
             try:
                 line = master.read_line(max(0.0, deadline_s - time.monotonic()))
             except DeviceLostError as error:
-                raise self._not_greeted(lines, master.err.decode(errors="replace")) from error
+                printed = master.err.decode(errors="replace")
+                if not lines and not printed.strip() and not master.has_ended:
+                    raise DeviceError(
+                        f"{self.address} did not finish the login within "
+                        f"{self._timeouts.login_s:g} s"
+                    ) from error
+                raise self._not_greeted(lines, printed) from error
             assert line is not None, "the first session reports no status"
             lines.append(line.decode(errors="replace").removesuffix("\n"))
         if lines != [READY, *AWKWARD.split("\n"), END]:
@@ -176,10 +182,6 @@ class SshTransport:
             return DeviceError(
                 f"{self.address} runs no commands, it prints {lines[0]!r:.100}: give a user who "
                 "may log in"
-            )
-        if not printed.strip():
-            return DeviceError(
-                f"{self.address} did not finish the login within {self._timeouts.login_s:g} s"
             )
         return FailedLogin(address=self.address, printed=printed, config=self._config).error()
 

@@ -133,6 +133,21 @@ def test_only_the_user_can_read_what_is_there(ssh_server: SshServer) -> None:
     assert {path.name for path in folder.iterdir()} == {"bundle", "models", "job", "runner.pid"}
 
 
+@pytest.mark.slow
+def test_a_model_whose_transfer_broke_continues_in_the_next_replicate(
+    ssh_server: SshServer,
+) -> None:
+    needs_bundle("x86_64")
+    with closing(device_of(ssh_server)) as device:
+        measured(device)
+        (model,) = (ssh_server.home / ".cache/ofabench-remote/models").iterdir()
+        part = model.with_name("0123.tflite.part")
+        part.write_bytes(b"beginning")
+        assert len(measured(device)) == PLAN.rounds
+
+    assert part.read_bytes() == b"beginning"
+
+
 def test_a_folder_that_cannot_be_made_is_reported(ssh_server: SshServer) -> None:
     with (
         closing(device_of(ssh_server, remote_folder="/proc/ofabench")) as device,

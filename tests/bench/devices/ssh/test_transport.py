@@ -251,6 +251,21 @@ def test_a_refused_key_is_reported(ssh_server: SshServer) -> None:
         connect(ssh_server)
 
 
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [("exec sleep 30", r"did not finish the login within 0\.3 s"), ("exit 255", "no reason")],
+)
+def test_a_client_that_says_nothing_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, message: str
+) -> None:
+    client = tmp_path / "ssh"
+    client.write_text(f"#!/bin/sh\n{program}\n")
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(DeviceError, match=message):
+        SshTransport.connect(SshAddress("board"), timeouts=SshTimeouts(login_s=0.3))
+
+
 def test_a_wrong_configuration_is_reported(ssh_server: SshServer) -> None:
     ssh_server.config.write_text("Nonsense yes\n")
 
