@@ -13,6 +13,21 @@ from docs.site.notebooks import notebook_text
 from tests.support.browser import DESKTOP_PX, PHONE_PX, browser
 
 ROOT = Path(__file__).parent.parent
+# Parts of a page's text that end beyond the window, outside of boxes that scroll.
+BEYOND = """
+const scrolls = (element) => element !== document.body && (
+  ["auto", "scroll"].includes(getComputedStyle(element).overflowX) || scrolls(element.parentElement)
+);
+return [...document.querySelectorAll("article *")]
+  .filter((each) => each.getBoundingClientRect().right > window.innerWidth + 1 && !scrolls(each))
+  .map((each) => each.outerHTML.slice(0, 80));
+"""
+# Nothing is half displayed in a screenshot, for which the window is resized.
+STILL = """
+const style = document.createElement("style");
+style.textContent = "* { transition: none !important }";
+document.head.append(style);
+"""
 LOCAL = ("file:", "data:")
 # By the name of its screenshot, a page that people look at first.
 SHOWN = {
@@ -108,11 +123,12 @@ def test_every_page_fits_and_fetches_nothing(site: Path, width_px: int) -> None:
             page.load(path)
             name = str(path.relative_to(site))
             assert page.overflow_px() <= 0, name
+            assert page.run(BEYOND) == [], name
             assert [each for each in page.requests() if not each.startswith(LOCAL)] == [], name
             assert page.complaints() == [], name
         for name, address in SHOWN.items():
             page.load(site / address)
-            page.wait_for("return document.getAnimations().length === 0")
+            page.run(STILL)
             page.screenshot(f"site-{name}-{width_px}")
 
 
