@@ -174,7 +174,7 @@ def test_options_that_pages_name_exist() -> None:
         for match in re.finditer(r"\bofabench ([a-z][a-z-]*)([^`\n#]*)", text):
             if match[1] not in COMMANDS or page.name == "CHANGELOG.md":
                 continue
-            action, *_ = [*match[2].split(), ""]
+            action = (match[2].split() or [""])[0]
             named = re.findall(r"(?<!\S)(--[a-z][a-z-]*)", match[2])
             unknown = set(named) - _flags(match[1], action)
             assert not unknown, f"{page.relative_to(ROOT)}: {match[0].strip()}"

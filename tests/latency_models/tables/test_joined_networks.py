@@ -39,14 +39,17 @@ def test_networks_that_all_have_are_kept_with_the_figures_of_each() -> None:
     assert joined.latencies_ms(TORCH.column).tolist() == [5.0, 6.0]
     assert joined.targets == {ONNX.column: ONNX, TORCH.column: TORCH}
     assert (joined.space, joined.provenance) == ("tiny", {"space_file": "t"})
+    other = join_networks([table(TORCH, a=1.0), table(ONNX, a=1.0)])
+    assert other.provenance == {"space_file": "t"}
 
 
 def test_tables_that_do_not_fit_are_refused() -> None:
     one = table(ONNX, a=1.0)
     with pytest.raises(InputError, match="have the column cpu_onnx_fp32_t1_b1_ms: join different"):
         join_networks([one, one])
-    with pytest.raises(InputError, match="networks of tiny and huge cannot share a table"):
-        join_networks([one, table(TORCH, "huge", a=1.0)])
+    for space in ("huge", "zoo"):
+        with pytest.raises(InputError, match=f"networks of tiny and {space} cannot share a table"):
+            join_networks([one, table(TORCH, space, a=1.0)])
 
 
 def test_there_may_be_no_network_in_common() -> None:
