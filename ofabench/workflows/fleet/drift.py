@@ -31,7 +31,7 @@ class FleetDrift(FleetResult):
         return (
             f"{member.path}: {len(sessions)} sessions, {result['measured']} of them new, drift "
             f"{newest['drift']:+.1%} in the last ({time})"
-            f"{f'; {skipped} sessions skipped, see --json' if skipped else ''}"
+            f"{f'; skipped sessions: {skipped}, see --json' if skipped else ''}"
         )
 
 

@@ -143,8 +143,10 @@ def _finished(request: SweepRequest, plan: SweepPlan) -> SweepSummary | None:
     When a fleet is continued for the members that went away, the others may be away.
     """
     options = request.sweep
-    if options.budget_s is not None or not request.out.exists():
-        return None  # a budget's plan depends on the device
+    if not request.out.exists():
+        return None
+    if options.budget_s is not None or options.energy:
+        return None  # whether something is left to measure depends on the device
     with SweepStore.open(request.out) as store:
         target, summary = store.target, summarise(store)
         same = ((target.backend,), target.threads, target.precision, target.batch) == (
