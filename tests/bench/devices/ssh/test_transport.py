@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -323,6 +324,31 @@ def test_a_session_never_makes_a_connection_of_its_own(tmp_path: Path) -> None:
 
     assert "ProxyCommand=false" in command
     assert "BatchMode=yes" in command
+
+
+def test_a_key_of_an_agent_is_enough(
+    ssh_server: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if shutil.which("ssh-agent") is None or shutil.which("ssh-add") is None:
+        pytest.skip("no SSH agent is installed")
+    key = ssh_server.folder / "user_key"
+    with tempfile.TemporaryDirectory() as folder:  # a socket's path is 107 bytes at most
+        monkeypatch.setenv("SSH_AUTH_SOCK", f"{folder}/agent")
+        agent = subprocess.Popen(
+            ["ssh-agent", "-D", "-a", f"{folder}/agent"], stdout=subprocess.PIPE
+        )
+        with agent:
+            assert agent.stdout is not None
+            agent.stdout.readline()  # it listens
+            try:
+                subprocess.run(["ssh-add", "-q", str(key)], check=True)
+                key.unlink()
+                text = ssh_server.config.read_text()
+                ssh_server.config.write_text(text.replace("IdentitiesOnly yes", ""))
+                with closing(connect(ssh_server)) as connection:
+                    assert connection.run(["true"]).status == 0
+            finally:
+                agent.terminate()
 
 
 def test_a_machine_behind_a_jump_host_is_reached(server: SshServer, ssh_server: SshServer) -> None:
