@@ -10,9 +10,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from bench.devices.remote.connection import Connection
+from bench.devices.ssh.address import SshAddress
 from bench.devices.ssh.device import SshDevice
 from bench.devices.ssh.options import SshOptions
 from bench.devices.ssh.transport import SshTimeouts, SshTransport
+from bench.devices.ssh.worker_host import SshWorkerHost
+from bench.devices.worker.device import WorkerDevice, WorkerOptions
+from bench.protocol.device import Device
 from tests.support.ssh_server import SshServer
 from tests.support.sweep_faults import Faults, Survived, survive
 
@@ -23,16 +27,21 @@ SILENT_S = 4.0  # longer than until the client gives the connection up
 AWAY_S = 0.3
 
 
+def quick_transport(address: SshAddress, config: Path | None) -> SshTransport:
+    """Connect with short timeouts and short intervals between attempts to reconnect."""
+    return SshTransport.connect(
+        address,
+        config=config,
+        timeouts=TIMEOUTS,
+        sleep=lambda seconds: time.sleep(min(seconds, 0.05)),
+    )
+
+
 class QuickSshDevice(SshDevice):
-    """A machine with short timeouts and short intervals between attempts to reconnect."""
+    """A machine whose timeouts are short."""
 
     def _connect(self) -> Connection:
-        return SshTransport.connect(
-            self._address,
-            config=self._options.ssh_config,
-            timeouts=TIMEOUTS,
-            sleep=lambda seconds: time.sleep(min(seconds, 0.05)),
-        )
+        return quick_transport(self._address, self._options.ssh_config)
 
 
 class SshFaults(Faults):
@@ -106,11 +115,24 @@ class SshFaults(Faults):
         self._server.start()
 
 
-def survive_over_ssh(server: SshServer, path: Path, *, count: int, seed: int) -> Survived:
-    """Sweep with `count` faults of a machine; raise where measurements are lost."""
-    options = SshOptions(ssh_config=server.config)
+def survive_over_ssh(
+    server: SshServer, path: Path, *, count: int, seed: int, python: str | None = None
+) -> Survived:
+    """Sweep with `count` faults of a machine; raise where measurements are lost.
+
+    A `python` there measures in place of our runner.
+    """
+    address, config = server.address, server.config
+
+    def connect() -> Device:
+        if python is None:
+            options = SshOptions(ssh_config=config)
+            return QuickSshDevice(str(address), options, notify=lambda words: None)
+        host = SshWorkerHost(lambda: quick_transport(address, config))
+        return WorkerDevice(str(address), host, WorkerOptions(python=python))
+
     return survive(
-        lambda: QuickSshDevice(str(server.address), options, notify=lambda words: None),
+        connect,
         SshFaults(server, random.Random(seed)),
         path,
         count=count,
