@@ -9,11 +9,15 @@ from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from bench.closing import Closing
 from ofabench.display.live import Bars, on_terminal
 from ofabench.display.progress import SECONDS_BETWEEN_LINES
 from ofabench.workflows.fleet.watcher import FleetWatcher, MemberWatcher, NoFleetWatcher
+
+MOST_OF_ADDRESS = 18  # characters
+BAR_COLUMNS = 12
 
 
 @contextmanager
@@ -34,15 +38,25 @@ class FleetTable(Closing):
     def __init__(self, console: Console | None = None) -> None:
         columns = (
             TextColumn("{task.description}"),
-            TextColumn("{task.fields[address]}", markup=False, style="dim"),
-            BarColumn(20),
+            TextColumn(
+                "{task.fields[address]}",
+                markup=False,
+                style="dim",
+                table_column=Column(no_wrap=True, overflow="ellipsis", max_width=MOST_OF_ADDRESS),
+            ),
+            BarColumn(BAR_COLUMNS),
             MofNCompleteColumn(),
             TextColumn("left"),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}", markup=False),
+            # Its width is what the others leave: a long message must not displace them.
+            TextColumn(
+                "{task.fields[note]}",
+                markup=False,
+                table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+            ),
         )
         shown_on = console or Console(stderr=True)
-        self._bars = Bars(*columns, console=shown_on, refresh_per_second=2)
+        self._bars = Bars(*columns, console=shown_on, refresh_per_second=2, expand=True)
         self._bars.start()
 
     def member(self, name: str, address: str) -> MemberWatcher:

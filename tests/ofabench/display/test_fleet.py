@@ -104,3 +104,17 @@ def test_nothing_is_shown_where_there_is_no_terminal(capsys: pytest.CaptureFixtu
     steps_of_one("bar")
 
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_long_message_does_not_displace_names_and_bars() -> None:
+    def change(first: MemberWatcher, second: MemberWatcher) -> None:
+        first.start(12, "measuring")
+        first.say("the connection was refused, " * 10)
+        second.say("short")
+
+    first, second = drawn(change)
+
+    assert first.startswith("note8  adb:X")
+    assert " 0/12 " in first
+    assert first.endswith("…")
+    assert second.endswith("short")
