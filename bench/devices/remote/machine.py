@@ -120,6 +120,12 @@ class RemoteMachine(ABC):
         self._has_bundle = True
         return sent_bytes
 
+    def unsent_bytes(self) -> int:
+        """Return the size of the runner and its libraries if they are needed and not all there."""
+        if self._has_bundle or self._bundle is None:
+            return 0
+        return sum((self._bundle.folder / name).stat().st_size for name in self._bundle.files)
+
     def run_argv(self, arguments: Sequence[str]) -> tuple[str, ...]:
         """Return the command that starts the runner in its folder and stores its process id."""
         steps = 'cd "$1" && echo "$$ $3" > "$2" && shift 3 && exec "$@"'

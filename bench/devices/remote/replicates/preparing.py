@@ -73,7 +73,7 @@ def with_room(  # noqa: PLR0913, PLR0917
     try:
         return put()
     except DeviceFullError as error:
-        needed = machine.shelf.missing_bytes(work, backend, target)
+        needed = machine.unsent_bytes() + machine.shelf.missing_bytes(work, backend, target)
         free = free_bytes(connection, machine.folder)
         raise DeviceError(
             f"the device is full: this replicate still needs {needed} bytes in "

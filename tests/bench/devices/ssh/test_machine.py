@@ -100,6 +100,20 @@ def test_a_file_system_without_execution_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_full_disk_is_reported_with_what_is_needed(tmp_path: Path) -> None:
+    needs_bundle("x86_64")
+    with machine(tmp_path, MachineOptions()) as server, closing(device_of(server)) as device:
+        assert server.machine is not None
+        server.machine.fill_disk()
+        with pytest.raises(DeviceError, match=r"still needs \d{8} bytes in .*make room") as error:
+            measured(device)
+        assert "0 are free" in str(error.value)
+        server.machine.free_disk()
+
+        assert len(measured(device)) == PLAN.rounds
+
+
+@pytest.mark.slow
 def test_another_session_on_the_same_machine_is_named(
     ssh_server: SshServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
