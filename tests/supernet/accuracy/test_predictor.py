@@ -164,7 +164,7 @@ def test_a_table_of_another_program_is_refused_in_one_line(tmp_path: Path) -> No
     path = tmp_path / "a.parquet"
     pd.DataFrame({"x": [1]}).to_parquet(path)
 
-    with pytest.raises(FileError, match="expected a accuracy predictor"):
+    with pytest.raises(FileError, match="expected an accuracy predictor"):
         AccuracyPredictor.load(path)
     with pytest.raises(FileError, match=r"missing\.parquet"):
         AccuracyPredictor.load(tmp_path / "missing.parquet")

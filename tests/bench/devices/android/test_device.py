@@ -129,7 +129,7 @@ def test_only_tflite_and_three_precisions_run_there(device: AdbDevice) -> None:
         device.runtime_version(torch)
     with pytest.raises(InputError, match="got torch"):
         next(device.run_replicate(WORK, torch, target(backend="torch"), ReplicatePlan()))
-    with pytest.raises(InputError, match="compute in fp32 or fp16 or int8, got precision 'bf16'"):
+    with pytest.raises(InputError, match="computes in fp32 or fp16 or int8, got precision 'bf16'"):
         next(device.run_replicate(WORK, BACKEND, target(precision="bf16"), ReplicatePlan()))
     with pytest.raises(InputError, match="got precision 'int4'"):
         device.infer(b"", images, BACKEND, target(precision="int4"))
