@@ -187,7 +187,7 @@ def test_a_limit_for_a_later_day_leaves_a_larger_margin() -> None:
         bounds.append(report.parts["margin"])
         lines = str(result).splitlines()
         assert any(
-            line.startswith(f"  margin {report.parts['margin']:.1%} at 0.95") for line in lines
+            line.startswith(f"    margin {report.parts['margin']:.1%} at 0.95") for line in lines
         )
         # One session says nothing of drift, and a line says what would.
         assert ("ofabench drift" in str(result)) == (limit_on == "raw")
