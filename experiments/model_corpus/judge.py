@@ -1,11 +1,12 @@
 """Judge predictors of models on a session that they were not fitted on; write a Markdown table.
 
 python -m experiments.model_corpus.judge --corpus CORPUS --run RUN [--runtime tflite] [--out F]
-                                         [--level models]
+                                         [--level models] [--chosen-on EARLIER_RUN]
 
 The machine's speed differs between the sessions. It is taken off as the reference workloads show
 it, or, with `--level models`, as the models of all other families do: the median ratio of their
-two measurements, which are more than references and like what is predicted.
+two measurements, which are more than references and like what is predicted. `--chosen-on` adds a
+column of the models that an earlier run did not measure, on which the predictors were designed.
 """
 
 import argparse
@@ -44,10 +45,12 @@ def main() -> int:
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--runtime", choices=RUNTIMES, default="onnx")
     parser.add_argument("--level", choices=("references", "models"), default="references")
+    parser.add_argument("--chosen-on", type=Path, help="a run on which choices were made")
     parser.add_argument("--out", type=Path, help="Markdown file to write")
     args = parser.parse_args()
     try:
-        lines = judged(args.corpus, args.run, args.runtime, args.level)
+        seen = models_of(args.chosen_on, args.runtime)
+        lines = judged(args.corpus, args.run, args.runtime, args.level, seen)
     except OfabenchError as error:
         print(error, file=sys.stderr)
         return 2
@@ -58,8 +61,10 @@ def main() -> int:
     return 0
 
 
-def judged(corpus: Path, run: Path, runtime: str, level_by: str) -> list[str]:
-    """Return the figures of a runtime as lines of Markdown."""
+def judged(
+    corpus: Path, run: Path, runtime: str, level_by: str, seen: frozenset[str] = frozenset()
+) -> list[str]:
+    """Return the figures of a runtime as lines of Markdown; models beyond `seen` also apart."""
     paths = {name: kept(run, runtime, name) for name in ("fit", "judge")}
     fitted, judging = (session_of(paths[name]) for name in ("fit", "judge"))
     families = {name: row.family for name, row in rows_of(corpus).items()}
@@ -81,9 +86,10 @@ def judged(corpus: Path, run: Path, runtime: str, level_by: str) -> list[str]:
     rows = {}
     for name, estimator in estimators.items():
         out = left_out(known, folds, estimator)
-        rows[name] = grouped(out | (estimator(known, fresh) if fresh else {}), known, fresh)
+        out |= estimator(known, fresh) if fresh else {}
+        rows[name] = grouped(out, known, fresh, seen)
     rows["the same models measured in another process"] = grouped(
-        {each.name: each.fit_ms for each in subjects}, known, fresh
+        {each.name: each.fit_ms for each in subjects}, known, fresh, seen
     )
     return [
         *heading(runtime, subjects, fitted, judging, levels),
@@ -96,15 +102,26 @@ def judged(corpus: Path, run: Path, runtime: str, level_by: str) -> list[str]:
     ]
 
 
+def models_of(run: Path | None, runtime: str) -> frozenset[str]:
+    """Return the names of the models that a run measured; none for no run."""
+    return frozenset() if run is None else frozenset(session_of(kept(run, runtime, "fit")).models)
+
+
 def grouped(
-    predicted: Predicted, known: Sequence[Subject], fresh: Sequence[Subject]
+    predicted: Predicted,
+    known: Sequence[Subject],
+    fresh: Sequence[Subject],
+    seen: frozenset[str],
 ) -> dict[str, Errors | None]:
-    """Return the errors of families left out, of fresh models, and of small ones of both."""
+    """Return the errors of families left out, fresh models, small ones, and those not `seen`."""
     small = [each for each in (*known, *fresh) if each.judge_ms < SMALL_MS]
+    new = [each for each in (*known, *fresh) if each.name not in seen] if seen else []
+    apart = {f"never used for choices ({len(new)})": errors_of(predicted, new)} if new else {}
     return {
         f"families left out ({len(known)})": errors_of(predicted, known),
         f"fresh families ({len(fresh)})": errors_of(predicted, fresh),
         f"under {SMALL_MS:g} ms ({len(small)})": errors_of(predicted, small),
+        **apart,
     }
 
 
