@@ -11,8 +11,8 @@ alternating replicates of the same plan. Printed are
 - by runner, the wall time over the local device's; the first replicate, in which everything is
   sent, is apart;
 - for the bundle, the share of the wall time in which this machine waits for SSH (commands and
-  files, in contrast to waiting for rounds), and the time to connect;
-- the bytes sent: in the first replicate and in the others;
+  files, in contrast to waiting for rounds), the time to connect, and the bytes sent: in the first
+  replicate and in the others;
 - the faults that a small sweep survives (`--faults 0` leaves it out): how often it was resumed, and
   the longest time without a round or an error.
 
@@ -202,10 +202,10 @@ def figures_of(results: dict[str, Measured]) -> dict[str, Any]:
             f"noise_worst_{name}": halves_apart(latencies),
             f"first_replicate_over_local_{name}": measured.wall_s[0] / results[LOCAL].wall_s[0],
             f"wall_over_local_{name}": sum(measured.wall_s[1:]) / sum(results[LOCAL].wall_s[1:]),
-            f"sent_bytes_first_{name}": measured.sent_bytes[0],
-            f"sent_bytes_later_{name}": sum(measured.sent_bytes[1:]),
         }
     bundle = results[BUNDLE]
+    figures["sent_bytes_first"] = bundle.sent_bytes[0]
+    figures["sent_bytes_later"] = sum(bundle.sent_bytes[1:])
     figures["ssh_share_of_wall_first"] = bundle.ssh_s[0] / bundle.wall_s[0]
     figures["ssh_share_of_wall_later"] = sum(bundle.ssh_s[1:]) / sum(bundle.wall_s[1:])
     return figures
