@@ -144,11 +144,14 @@ FORKS = HOLDER.replace(
     "    print",
     """\
     import os, time
+    ready, done = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(1)
+        os.write(done, b"1")
         time.sleep(60)
         os._exit(0)
+    os.read(ready, 1)  # what runs in a child after the fork has run
     print""",
 )
 
