@@ -11,7 +11,7 @@ from ofabench.workflows.fleet.common_options import check_common_device, device_
 from ofabench.workflows.fleet.fleet_file import FleetLike, fleet_of
 from ofabench.workflows.fleet.folder import existing_folder
 from ofabench.workflows.fleet.members import MemberRun, run_members
-from ofabench.workflows.fleet.outcome import FleetResult, MemberOutcome
+from ofabench.workflows.fleet.outcome import FleetResult, MemberOutcome, outcomes_of
 from ofabench.workflows.fleet.watcher import FleetWatcher
 from ofabench.workflows.sweep.drift import drift_part, keep_log
 
@@ -114,11 +114,4 @@ def drift_fleet_request(
         return report.to_dict()
 
     ends = run_members(fleet, work, progress)
-    return FleetDrift(
-        tuple(
-            MemberOutcome(
-                member=member, path=str(paths[member.name]), result=end.result, error=end.error
-            )
-            for member, end in zip(fleet, ends, strict=True)
-        )
-    )
+    return FleetDrift(outcomes_of(fleet, ends, paths))

@@ -20,6 +20,7 @@ from ofabench.workflows.fleet.outcome import (
     FleetResult,
     MemberOutcome,
     error_words,
+    outcomes_of,
 )
 from ofabench.workflows.fleet.watcher import FleetWatcher
 from ofabench.workflows.measure.gate import hold_against
@@ -132,16 +133,7 @@ def measure_fleet(
 
     ends = run_members(fleet, work, progress)
     return FleetMeasurements(
-        tuple(
-            MemberOutcome(
-                member=member,
-                path=None if requests[member.name].out is None else str(requests[member.name].out),
-                result=end.result,
-                error=end.error,
-                verdict=0 if end.result is None else _verdict(end.result),
-            )
-            for member, end in zip(fleet, ends, strict=True)
-        )
+        outcomes_of(fleet, ends, {name: each.out for name, each in requests.items()}, _verdict)
     )
 
 

@@ -1,12 +1,14 @@
 """How the members of a fleet ended."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from bench.errors import InterruptedSweepError, OfabenchError
 from bench.notebook.html_table import rows_html
 from ofabench.options.fleet import FleetMember
+from ofabench.workflows.fleet.members import MemberEnd
 
 EXIT_FAILED_CHECK = 1
 EXIT_FAILED = 2
@@ -54,6 +56,25 @@ class MemberOutcome:
     def words(self) -> str:
         """Error in one line; empty without an error."""
         return "" if self.error is None else " ".join(str(self.error).split())
+
+
+def outcomes_of(
+    fleet: Iterable[FleetMember],
+    ends: Iterable[MemberEnd],
+    paths: Mapping[str, Path | None],
+    verdict_of: Callable[[Mapping[str, Any]], int] = lambda result: 0,
+) -> tuple[MemberOutcome, ...]:
+    """Return how each member ended; `paths` by name, `verdict_of` for results."""
+    return tuple(
+        MemberOutcome(
+            member=member,
+            path=None if (path := paths[member.name]) is None else str(path),
+            result=end.result,
+            error=end.error,
+            verdict=0 if end.result is None else verdict_of(end.result),
+        )
+        for member, end in zip(fleet, ends, strict=True)
+    )
 
 
 def error_words(member: MemberOutcome) -> str:

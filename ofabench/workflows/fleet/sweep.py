@@ -16,7 +16,7 @@ from ofabench.workflows.fleet.common_options import check_common_device, device_
 from ofabench.workflows.fleet.fleet_file import FleetLike, fleet_of
 from ofabench.workflows.fleet.folder import made_folder
 from ofabench.workflows.fleet.members import MemberRun, run_members
-from ofabench.workflows.fleet.outcome import FleetResult, MemberOutcome
+from ofabench.workflows.fleet.outcome import FleetResult, MemberOutcome, outcomes_of
 from ofabench.workflows.fleet.watcher import FleetWatcher
 from ofabench.workflows.sweep.sweep import sweep_part
 from ofabench.workflows.sweep.sweep_plan import plan_of
@@ -124,17 +124,7 @@ def sweep_fleet_request(
         return values
 
     ends = run_members(fleet, work, progress)
-    return FleetSweep(
-        tuple(
-            MemberOutcome(
-                member=member,
-                path=str(requests[member.name].out),
-                result=end.result,
-                error=end.error,
-            )
-            for member, end in zip(fleet, ends, strict=True)
-        )
-    )
+    return FleetSweep(outcomes_of(fleet, ends, {name: each.out for name, each in requests.items()}))
 
 
 def _finished(request: SweepRequest, plan: SweepPlan) -> SweepSummary | None:

@@ -14,7 +14,12 @@ from ofabench.workflows.fleet.common_options import check_common_device, device_
 from ofabench.workflows.fleet.fleet_file import FleetLike, fleet_of
 from ofabench.workflows.fleet.folder import made_folder, member_file, member_model
 from ofabench.workflows.fleet.members import MemberRun, run_members
-from ofabench.workflows.fleet.outcome import EXIT_FAILED_CHECK, FleetResult, MemberOutcome
+from ofabench.workflows.fleet.outcome import (
+    EXIT_FAILED_CHECK,
+    FleetResult,
+    MemberOutcome,
+    outcomes_of,
+)
 from ofabench.workflows.fleet.watcher import FleetWatcher
 
 
@@ -97,16 +102,7 @@ def verify_fleet(
 
     ends = run_members(fleet, work, progress)
     return FleetVerification(
-        tuple(
-            MemberOutcome(
-                member=member,
-                path=None if requests[member.name].out is None else str(requests[member.name].out),
-                result=end.result,
-                error=end.error,
-                verdict=EXIT_FAILED_CHECK if end.result is not None and _failed(end.result) else 0,
-            )
-            for member, end in zip(fleet, ends, strict=True)
-        )
+        outcomes_of(fleet, ends, {name: each.out for name, each in requests.items()}, _exit_code)
     )
 
 
@@ -120,6 +116,10 @@ def _check_files(requests: Collection[VerifyRequest]) -> None:
     for file in files:
         if file is not None and not file.is_file():
             raise FileError(f"cannot read {file}: no such file")
+
+
+def _exit_code(result: Mapping[str, Any]) -> int:
+    return EXIT_FAILED_CHECK if _failed(result) else 0
 
 
 def _failed(result: Mapping[str, Any]) -> bool:
