@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 
@@ -27,12 +28,16 @@ class KindRegressions:
         """Take measured operators, and what each costs in a model, (n,)."""
         self._measured = [each.operator for each in operators]
         self._costs_ms = np.maximum(costs_ms, 1e-6)
-        self._rows: dict[Group, list[int]] = defaultdict(list)
-        for row, operator in enumerate(self._measured):
-            for group in (ALL, (operator.kind, ""), (operator.kind, variant(operator))):
-                if row not in self._rows[group][-1:]:
-                    self._rows[group].append(row)
         self._fitted: dict[Group, KindRegression] = {}
+
+    @cached_property
+    def _rows(self) -> dict[Group, list[int]]:
+        """Places of the measured operators by group; not needed where none is missing."""
+        rows: dict[Group, list[int]] = defaultdict(list)
+        for row, operator in enumerate(self._measured):
+            for group in {ALL, (operator.kind, ""), (operator.kind, variant(operator))}:
+                rows[group].append(row)
+        return rows
 
     def rare(self, missing: Sequence[Operator]) -> dict[str, int]:
         """Return kinds of missing operators with too few measurements, with how many they have."""
