@@ -96,7 +96,7 @@ def real_phone(
 
 @pytest.fixture
 def ssh_server(tmp_path: Path) -> Iterator[SshServer]:
-    """A machine with an SSH server on loopback, which lets in one key of its own."""
+    """A machine with an SSH server on loopback, which accepts one key, made for the tests."""
     try:
         with SshServer(tmp_path / "ssh") as server:
             yield server

@@ -69,7 +69,7 @@ class Energy:
 
     @property
     def known(self) -> bool:
-        """Whether the energy was measured and can be told from 0."""
+        """Whether the energy was measured and its interval excludes 0."""
         return math.isfinite(self.energy_mj)
 
     def to_json(self) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def drift() -> str:
     levels, steps = (46.0, 74.0, 104.0), range(60)
     samples = [[level * noise.gauss(1, 0.012) for _ in steps] for level in levels]
     panels: tuple[tuple[str, Callable[[int], float]], ...] = (
-        ("as measured: the drift moves all workloads together", _drift_at),
+        ("as measured: drift changes all workloads by the same factor", _drift_at),
         ("drift-corrected: divided by the drift of the round", lambda step: 1.0),
     )
     parts = []

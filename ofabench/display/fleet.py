@@ -132,7 +132,7 @@ class _MemberLines:
             self._print_steps(note)
 
     def close(self) -> None:
-        """Print nothing: the end is a line of its own."""
+        """Print nothing: a separate line reports the end."""
 
     def show_waiting(self, text: str) -> None:
         self._print(text, note=text)

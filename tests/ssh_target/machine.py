@@ -1,4 +1,4 @@
-"""A machine behind the SSH server of the tests: a disk of its own, and aarch64 by qemu."""
+"""A machine behind the SSH server of the tests: with a separate disk, and aarch64 by qemu."""
 
 import os
 from dataclasses import dataclass

@@ -45,7 +45,7 @@ class QuickSshDevice(SshDevice):
 
 
 class SshFaults(Faults):
-    """Faults of a machine with a disk of its own, its server and its connection."""
+    """Faults of a machine with a separate disk, of its server and of its connection."""
 
     def __init__(self, server: SshServer, chance: random.Random) -> None:
         super().__init__(chance)

@@ -57,7 +57,7 @@ def run(options: MeasureCommand) -> int:
 
 
 def _run_fleet(options: MeasureCommand, fleet: Path) -> int:
-    """Measure on every device of a fleet; the exit code is the largest of theirs."""
+    """Measure on every device of a fleet; the exit code is the largest of the devices'."""
     from bench.files import write_text
     from ofabench.display.fleet import fleet_display
     from ofabench.workflows.fleet.measure import measure_fleet

@@ -51,7 +51,7 @@ def _run_tries(options: VerifyCommand) -> int:
 
 
 def _run_fleet(options: VerifyCommand, fleet: Path) -> int:
-    """Verify on every device of a fleet; the exit code is the largest of theirs."""
+    """Verify on every device of a fleet; the exit code is the largest of the devices'."""
     from ofabench.display.fleet import fleet_display
     from ofabench.workflows.fleet.verify import verify_fleet
 

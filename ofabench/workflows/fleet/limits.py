@@ -35,7 +35,7 @@ def fleet_limits(  # noqa: PLR0913 - the limits, and what their margins are for
     Args:
         fleet: a fleet, or the path of its file.
         latency: a folder with the predictor NAME.parquet of each member that has no `latency`.
-        max_latency_ms: the limits in the order of the fleet, in place of its own.
+        max_latency_ms: limits in the order of the members, in place of those in the fleet file.
         confidence: as of `latency_limit`, for all.
         horizon: as of `latency_limit`.
         limit_on: as of `latency_limit`.

@@ -93,7 +93,7 @@ class MemberRun:
                 raise outcome.error
 
     def stop(self) -> None:
-        """Interrupt it as Ctrl-C does, whatever it does now; from any thread."""
+        """Interrupt it as Ctrl-C does; may be called from any thread at any time."""
         self._clock.stop()
         with self._lock:
             self._stopped = True
